@@ -1,0 +1,1 @@
+//! Runs the conditions of a verification against a model.

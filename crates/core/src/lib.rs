@@ -1,0 +1,1 @@
+//! Digests, timestamps, clocks and configuration.

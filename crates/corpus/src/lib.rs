@@ -1,0 +1,1 @@
+//! Ingest, corpus generator, tokenizer, token shards and probes.

@@ -1,0 +1,1 @@
+//! Signed statements, Merkle trees, row proofs and certificates, made and verified.

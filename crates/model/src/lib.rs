@@ -1,0 +1,1 @@
+//! The NULLs transformer: training, checkpoints, zeroing, scoring, generation.

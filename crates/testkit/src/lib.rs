@@ -1,0 +1,1 @@
+//! For tests only: tiny corpus, tiny model, both databases, manual clock.

@@ -1,0 +1,1 @@
+//! Metric formulas, statistics and verdicts: pure functions on numbers.

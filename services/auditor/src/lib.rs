@@ -1,0 +1,1 @@
+//! Takedowns, verification runs and certificates.
