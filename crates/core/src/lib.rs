@@ -1,1 +1,10 @@
-//! Digests, timestamps, clocks and configuration.
+//! Digests, timestamps and clocks: the words that every other room uses.
+//!
+//! Not here: I/O, async code, tensors, anything that knows about models or requests.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report"))]
+
+mod digest;
+mod timestamp;
+
+pub use digest::{Digest, DigestError};
+pub use timestamp::{Clock, ManualClock, SystemClock, Timestamp, TimestampError};
