@@ -1,1 +1,42 @@
-//! The NULLs transformer: training, checkpoints, zeroing, scoring, generation.
+//! The NULLs transformer (arXiv 2606.13873): masks applied, training, checkpoints, zeroing, scoring, generation.
+//!
+//! Not here: where a mask comes from (`obelus-mask`), how a checkpoint is signed (`obelus-ledger`), what a score means
+//! (`obelus-verdict`), and any database.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report"))]
+
+mod adamw;
+mod batches;
+mod checkpoint;
+mod config;
+mod error;
+mod generation;
+mod record;
+mod routing;
+mod schedule;
+mod scoring;
+mod sinks;
+mod strike;
+mod training;
+mod transformer;
+mod weight_file;
+
+pub use adamw::{AdamW, AdamWSettings};
+pub use batches::{Batch, TrainingDocument, TrainingSet};
+pub use checkpoint::{load_tensors, save_tensors};
+pub use config::{Control, ModelConfig, Preset, TrainingConfig};
+pub use error::ModelError;
+pub use generation::{Sampling, generate};
+pub use record::ModelRecord;
+pub use routing::{Router, pooled_feature};
+pub use schedule::learning_rate;
+pub use scoring::{SpanScore, score_spans};
+pub use sinks::{ActiveSinks, SourceMask};
+pub use strike::{StrikeReport, erased_in, zero_rows};
+pub use training::{Progress, Trainer, TrainingOutcome, weighted_losses};
+pub use transformer::Transformer;
+pub use weight_file::{WeightFile, checkpoint_layout, leaf_hashes};
+
+/// Sets the threads of one tensor operation. Results are bit-identical only for the same number of threads.
+pub fn set_threads(threads: u32) {
+    tch::set_num_threads(i32::try_from(threads.max(1)).unwrap_or(i32::MAX));
+}

@@ -1,0 +1,88 @@
+//! `model.json`: what travels beside a checkpoint so that it can be loaded and judged without a database.
+
+use std::path::{Path, PathBuf};
+
+use obelus_core::Digest;
+use serde::{Deserialize, Serialize};
+use tch::Device;
+
+use crate::{Control, ModelConfig, ModelError, TrainingConfig, TrainingOutcome, Transformer, load_tensors};
+
+/// Everything about a model that is not a weight.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelRecord {
+    /// The model's name in its data directory.
+    pub name: String,
+    /// The lineage whose campaign salt its masks come from; a baseline has its model's.
+    pub lineage: String,
+    /// Counts takedowns: 0 as trained.
+    pub generation: u64,
+    /// Salt of the lineage.
+    pub campaign_salt: Digest,
+    /// The corpus it was trained on.
+    pub corpus: String,
+    /// Preset or file that the configuration came from.
+    pub preset: String,
+    /// The shape.
+    pub config: ModelConfig,
+    /// The training settings.
+    pub training: TrainingConfig,
+    /// What it was built as.
+    pub control: Control,
+    /// The model that this one is a retrain for.
+    pub baseline_of: Option<String>,
+    /// Sources of the corpus that were left out.
+    pub excluded: Vec<String>,
+    /// Training seed.
+    pub seed: u64,
+    /// Threads of one tensor operation while training.
+    pub threads: u32,
+    /// SHA-256 of `tokenizer.json`.
+    pub tokenizer: Digest,
+    /// How training ended.
+    pub outcome: TrainingOutcome,
+    /// File name of the checkpoint, beside this file.
+    pub checkpoint: String,
+}
+
+impl ModelRecord {
+    /// File name of the record in a model's folder.
+    pub const FILE: &'static str = "model.json";
+    /// File name of the optimizer's moments in a model's folder.
+    pub const MOMENTS: &'static str = "optimizer.safetensors";
+
+    /// Reads the record in a model's folder.
+    ///
+    /// # Errors
+    /// When it is missing or unreadable.
+    pub fn open(folder: &Path) -> Result<Self, ModelError> {
+        let path = folder.join(Self::FILE);
+        let text = std::fs::read_to_string(&path).map_err(ModelError::io("cannot read", &path))?;
+        serde_json::from_str(&text).map_err(|e| ModelError::Checkpoint { path, reason: e.to_string() })
+    }
+
+    /// Writes the record into a model's folder, atomically.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn save(&self, folder: &Path) -> Result<(), ModelError> {
+        let (path, partial) = (folder.join(Self::FILE), folder.join("model.json.partial"));
+        let text = serde_json::to_string_pretty(self).map_err(|e| ModelError::Data(e.to_string()))?;
+        std::fs::write(&partial, text + "\n").map_err(ModelError::io("cannot write", &partial))?;
+        std::fs::rename(&partial, &path).map_err(ModelError::io("cannot put in place", path))
+    }
+
+    /// The checkpoint of a model in `folder`.
+    pub fn checkpoint_path(&self, folder: &Path) -> PathBuf {
+        folder.join(&self.checkpoint)
+    }
+
+    /// Loads the weights for scoring and generation.
+    ///
+    /// # Errors
+    /// When the checkpoint is damaged or of another shape.
+    pub fn load(&self, folder: &Path, device: Device) -> Result<Transformer, ModelError> {
+        Transformer::new(self.config.clone(), &load_tensors(&self.checkpoint_path(folder), device)?)
+    }
+}

@@ -1,0 +1,148 @@
+//! A safetensors file as rows on disk: where each neuron lies, its leaf hashes, and its weight tree. No tensors in memory.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+};
+
+use obelus_core::Digest;
+use obelus_ledger::weight_tree::{Layout, leaf_hash};
+
+use crate::ModelError;
+
+/// Larger headers than this are refused before anything is allocated for them.
+const LARGEST_HEADER_BYTES: u64 = 100 << 20;
+/// Rows are read in runs of about this many bytes, so that memory stays flat whatever the file's size.
+const READ_BYTES: usize = 4 << 20;
+
+/// One tensor of the file.
+#[derive(Clone, Debug)]
+pub struct StoredTensor {
+    /// `F32` or `BF16`.
+    pub dtype: String,
+    /// Shape; the first dimension counts rows.
+    pub shape: Vec<u64>,
+    /// Absolute offset of the first byte.
+    pub offset: u64,
+    /// Bytes of one row.
+    pub row_bytes: u64,
+}
+
+/// An open safetensors file and its header.
+#[derive(Debug)]
+pub struct WeightFile {
+    path: PathBuf,
+    file: File,
+    tensors: BTreeMap<String, StoredTensor>,
+}
+
+impl WeightFile {
+    /// Opens a file for reading.
+    ///
+    /// # Errors
+    /// When it cannot be read or its header does not describe its bytes exactly.
+    pub fn open(path: &Path) -> Result<Self, ModelError> {
+        Self::read(path, File::open(path).map_err(ModelError::io("cannot open", path))?)
+    }
+
+    /// Opens a file for reading and for overwriting rows in place.
+    ///
+    /// # Errors
+    /// As [`WeightFile::open`].
+    pub fn open_for_writing(path: &Path) -> Result<Self, ModelError> {
+        let file = File::options().read(true).write(true).open(path);
+        Self::read(path, file.map_err(ModelError::io("cannot open for writing", path))?)
+    }
+
+    fn read(path: &Path, file: File) -> Result<Self, ModelError> {
+        let refuse = |reason: String| ModelError::Checkpoint { path: path.into(), reason };
+        let length = file.metadata().map_err(ModelError::io("cannot examine", path))?.len();
+        let mut size = [0; 8];
+        file.read_exact_at(&mut size, 0).map_err(|_| refuse("it is shorter than its header".into()))?;
+        let size = u64::from_le_bytes(size);
+        if size > LARGEST_HEADER_BYTES || size + 8 > length {
+            return Err(refuse(format!("its header claims {size} bytes")));
+        }
+        let mut header = vec![0; 8 + size as usize];
+        file.read_exact_at(&mut header, 0).map_err(ModelError::io("cannot read", path))?;
+        let (_, metadata) = safetensors::SafeTensors::read_metadata(&header).map_err(|e| refuse(e.to_string()))?;
+        let mut tensors = BTreeMap::new();
+        let mut end = 8 + size;
+        for (name, info) in metadata.tensors() {
+            let (from, to) = info.data_offsets;
+            let shape: Vec<u64> = info.shape.iter().map(|n| *n as u64).collect();
+            let rows = if shape.len() > 1 { shape[0] } else { 1 };
+            let bytes = (to - from) as u64;
+            if rows == 0 || bytes % rows != 0 {
+                return Err(refuse(format!("tensor {name} of shape {shape:?} has no rows")));
+            }
+            let offset = 8 + size + from as u64;
+            end = end.max(8 + size + to as u64);
+            let dtype = format!("{:?}", info.dtype);
+            tensors.insert(name, StoredTensor { dtype, shape, offset, row_bytes: bytes / rows });
+        }
+        if end != length {
+            return Err(refuse(format!("it has {length} bytes, its header describes {end}")));
+        }
+        Ok(Self { path: path.into(), file, tensors })
+    }
+
+    /// The tensors by name.
+    pub fn tensors(&self) -> &BTreeMap<String, StoredTensor> {
+        &self.tensors
+    }
+
+    /// Length of the file in bytes.
+    ///
+    /// # Errors
+    /// When the file cannot be examined.
+    pub fn length(&self) -> Result<u64, ModelError> {
+        Ok(self.file.metadata().map_err(ModelError::io("cannot examine", &self.path))?.len())
+    }
+
+    /// Reads rows `first..first + count` of a tensor into `buffer`, which is resized to fit.
+    ///
+    /// # Errors
+    /// When the tensor is not in the file or the file cannot be read.
+    pub fn read_rows(&self, name: &str, first: u64, count: u64, buffer: &mut Vec<u8>) -> Result<(), ModelError> {
+        let tensor = self.tensor(name)?;
+        buffer.resize((count * tensor.row_bytes) as usize, 0);
+        self.file
+            .read_exact_at(buffer, tensor.offset + first * tensor.row_bytes)
+            .map_err(ModelError::io("cannot read", &self.path))
+    }
+
+    /// Overwrites one row with zeros. Call [`WeightFile::flush`] afterwards.
+    ///
+    /// # Errors
+    /// When the tensor or row is not in the file or the file cannot be written.
+    pub fn zero_row(&self, name: &str, row: u64) -> Result<u64, ModelError> {
+        let tensor = self.tensor(name)?;
+        if row >= tensor.shape[0] {
+            let reason = format!("tensor {name} has {} rows, row {row} was to be zeroed", tensor.shape[0]);
+            return Err(ModelError::Checkpoint { path: self.path.clone(), reason });
+        }
+        let zeros = vec![0; tensor.row_bytes as usize];
+        self.file
+            .write_all_at(&zeros, tensor.offset + row * tensor.row_bytes)
+            .map_err(ModelError::io("cannot overwrite", &self.path))?;
+        Ok(tensor.row_bytes)
+    }
+
+    /// Forces everything written to the device.
+    ///
+    /// # Errors
+    /// When the device refuses.
+    pub fn flush(&self) -> Result<(), ModelError> {
+        self.file.sync_all().map_err(ModelError::io("cannot flush", &self.path))
+    }
+
+    fn tensor(&self, name: &str) -> Result<&StoredTensor, ModelError> {
+        self.tensors.get(name).ok_or_else(|| ModelError::Checkpoint {
+            path: self.path.clone(),
+            reason: format!("it has no tensor {name}"),
+        })
+    }
+}
