@@ -47,8 +47,7 @@ pub fn load_tensors(path: &Path, device: Device) -> Result<BTreeMap<String, Tens
     let mut tensors = BTreeMap::new();
     let mut buffer = Vec::new();
     for (name, stored) in file.tensors() {
-        let rows = if stored.shape.len() > 1 { stored.shape[0] } else { 1 };
-        file.read_rows(name, 0, rows, &mut buffer)?;
+        file.read_rows(name, 0, stored.rows(), &mut buffer)?;
         let shape: Vec<i64> = stored.shape.iter().map(|n| *n as i64).collect();
         let kind = match stored.dtype.as_str() {
             "F32" => Kind::Float,

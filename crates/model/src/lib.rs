@@ -10,6 +10,7 @@ mod checkpoint;
 mod config;
 mod error;
 mod generation;
+mod initial;
 mod record;
 mod routing;
 mod schedule;

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Reduction, Tensor};
 
 use crate::{
-    AdamW, Batch, ModelConfig, ModelError, Preset, TrainingSet, Transformer, adamw::is_sink, learning_rate,
-    load_tensors, save_tensors,
+    AdamW, Batch, ModelError, Preset, TrainingSet, Transformer, adamw::is_sink, initial::initial_weights,
+    learning_rate, load_tensors, save_tensors,
 };
 
 const WEIGHTS: &str = "weights.safetensors";
@@ -252,23 +252,4 @@ fn backward(
     let tensors: Vec<&Tensor> = chosen.iter().map(|(_, t)| *t).collect();
     let gradients = Tensor::run_backward(&[loss], &tensors, keep_graph, false);
     chosen.into_iter().map(|(name, _)| name.clone()).zip(gradients).collect()
-}
-
-/// Normal weights with standard deviation `std`, norms one. Drawn in name order from libtorch's generator on the CPU,
-/// seeded here, whatever the device.
-fn initial_weights(config: &ModelConfig, std: f64, seed: u64) -> BTreeMap<String, Tensor> {
-    tch::manual_seed(seed as i64);
-    config
-        .tensors()
-        .into_iter()
-        .map(|(name, shape)| {
-            let options = (Kind::Float, Device::Cpu);
-            let tensor = if shape.len() == 1 {
-                Tensor::ones(shape.as_slice(), options)
-            } else {
-                Tensor::randn(shape.as_slice(), options) * std
-            };
-            (name, tensor)
-        })
-        .collect()
 }

@@ -10,6 +10,8 @@ use std::{
 use obelus_core::Digest;
 use obelus_ledger::weight_tree::{Layout, leaf_hash};
 
+use serde::Deserialize;
+
 use crate::ModelError;
 
 /// Larger headers than this are refused before anything is allocated for them.
@@ -28,6 +30,21 @@ pub struct StoredTensor {
     pub offset: u64,
     /// Bytes of one row.
     pub row_bytes: u64,
+}
+
+impl StoredTensor {
+    /// Rows of the first dimension; a one-dimensional tensor is one row.
+    pub fn rows(&self) -> u64 {
+        if self.shape.len() > 1 { self.shape[0] } else { 1 }
+    }
+}
+
+/// A tensor's entry in the safetensors header; offsets count from the end of the header.
+#[derive(Deserialize)]
+struct HeaderEntry {
+    dtype: String,
+    shape: Vec<u64>,
+    data_offsets: (u64, u64),
 }
 
 /// An open safetensors file and its header.
@@ -67,21 +84,29 @@ impl WeightFile {
         }
         let mut header = vec![0; 8 + size as usize];
         file.read_exact_at(&mut header, 0).map_err(ModelError::io("cannot read", path))?;
-        let (_, metadata) = safetensors::SafeTensors::read_metadata(&header).map_err(|e| refuse(e.to_string()))?;
+        let entries: BTreeMap<String, serde_json::Value> =
+            serde_json::from_slice(&header[8..]).map_err(|e| refuse(format!("its header is not JSON: {e}")))?;
         let mut tensors = BTreeMap::new();
+        for (name, entry) in entries.into_iter().filter(|(name, _)| name != "__metadata__") {
+            let entry: HeaderEntry =
+                serde_json::from_value(entry).map_err(|e| refuse(format!("header of tensor {name}: {e}")))?;
+            let (from, to) = entry.data_offsets;
+            let rows = if entry.shape.len() > 1 { entry.shape[0] } else { 1 };
+            let bytes = to.checked_sub(from).filter(|b| rows > 0 && b % rows == 0);
+            let bytes = bytes.ok_or_else(|| refuse(format!("tensor {name} lies at {from}..{to} in {rows} rows")))?;
+            let offset = 8 + size + from;
+            tensors.insert(name, StoredTensor { dtype: entry.dtype, shape: entry.shape, offset, row_bytes: bytes / rows });
+        }
+        // No gap and no overlap: bytes that no tensor owns would escape both the weight tree and a strike.
+        let mut places: Vec<(u64, u64)> =
+            tensors.values().map(|t: &StoredTensor| (t.offset, t.offset + t.row_bytes * t.rows())).collect();
+        places.sort_unstable();
         let mut end = 8 + size;
-        for (name, info) in metadata.tensors() {
-            let (from, to) = info.data_offsets;
-            let shape: Vec<u64> = info.shape.iter().map(|n| *n as u64).collect();
-            let rows = if shape.len() > 1 { shape[0] } else { 1 };
-            let bytes = (to - from) as u64;
-            if rows == 0 || bytes % rows != 0 {
-                return Err(refuse(format!("tensor {name} of shape {shape:?} has no rows")));
+        for (from, to) in places {
+            if from != end {
+                return Err(refuse(format!("byte {end} is followed by a tensor at byte {from}")));
             }
-            let offset = 8 + size + from as u64;
-            end = end.max(8 + size + to as u64);
-            let dtype = format!("{:?}", info.dtype);
-            tensors.insert(name, StoredTensor { dtype, shape, offset, row_bytes: bytes / rows });
+            end = to;
         }
         if end != length {
             return Err(refuse(format!("it has {length} bytes, its header describes {end}")));

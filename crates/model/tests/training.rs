@@ -1,0 +1,122 @@
+//! Training runs: reruns and resumed runs are bit-identical, struck neurons never come back, the filter does its work.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report")]
+
+use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
+
+use obelus_core::Digest;
+use obelus_model::{
+    ModelError, Preset, SourceMask, Trainer, TrainingDocument, TrainingSet, erased_in, load_tensors, zero_rows,
+};
+use tch::{Device, Tensor};
+
+const SOURCES: usize = 6;
+
+fn documents() -> Vec<TrainingDocument> {
+    (0..SOURCES as u32 * 3)
+        .map(|i| {
+            let tokens: Vec<u32> = (0..40).map(|t| (i * 31 + t * (7 + i % 5)) % 500).collect();
+            let support = tokens[1..].iter().map(|t| if t % 3 == 0 { 0.0 } else { 1.0 }).collect();
+            TrainingDocument { id: format!("document-{i}"), source: i as usize % SOURCES, tokens, support }
+        })
+        .collect()
+}
+
+fn masks(preset: &Preset) -> Vec<Option<SourceMask>> {
+    (0..SOURCES as u8).map(|s| Some(SourceMask::derive(&[s; 32], &preset.model).unwrap())).collect()
+}
+
+fn set(preset: &Preset, documents: Vec<TrainingDocument>) -> TrainingSet {
+    TrainingSet::new(documents, masks(preset), preset.model.context, 4).unwrap()
+}
+
+fn trainer(preset: &Preset) -> Trainer {
+    obelus_model::set_threads(1);
+    Trainer::new(preset, 3, 20, Digest::sha256("training test"), Device::Cpu).unwrap()
+}
+
+fn saved(trainer: &Trainer, folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let (weights, moments) = (folder.join("w.safetensors"), folder.join("m.safetensors"));
+    trainer.save_weights(&weights, &moments).unwrap();
+    BTreeMap::from([("weights".into(), std::fs::read(weights).unwrap()), ("moments".into(), std::fs::read(moments).unwrap())])
+}
+
+#[test]
+fn a_rerun_and_a_resumed_run_are_bit_identical() {
+    let preset = Preset::named("tiny").unwrap();
+    let set = set(&preset, documents());
+    let folder = tempfile::tempdir().unwrap();
+    let mut whole = trainer(&preset);
+    let outcome = whole.run(&set, None, 1, |_| ControlFlow::Continue(())).unwrap();
+    assert!(outcome.final_loss < 6.2, "it learns something: {outcome:?}");
+    let wanted = saved(&whole, folder.path());
+
+    let mut again = trainer(&preset);
+    again.run(&set, None, 1, |_| ControlFlow::Continue(())).unwrap();
+    assert!(saved(&again, folder.path()) == wanted, "a rerun differs");
+
+    let state = folder.path().join("state");
+    let mut first = trainer(&preset);
+    let stop = |p: &obelus_model::Progress| if p.step == 13 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    assert!(matches!(first.run(&set, Some(&state), 5, stop), Err(ModelError::Cancelled(13))));
+    let mut second = trainer(&preset);
+    assert_eq!(second.resume(&state).unwrap(), 13);
+    second.run(&set, Some(&state), 5, |_| ControlFlow::Continue(())).unwrap();
+    assert!(saved(&second, folder.path()) == wanted, "a resumed run differs");
+
+    let mut other = Trainer::new(&preset, 4, 20, Digest::sha256("training test"), Device::Cpu).unwrap();
+    assert!(other.resume(&state).unwrap_err().to_string().contains("another configuration"));
+}
+
+#[test]
+fn struck_neurons_stay_zero_through_a_hundred_steps_with_their_own_mask() {
+    let preset = Preset::named("tiny").unwrap();
+    let all = set(&preset, documents());
+    let folder = tempfile::tempdir().unwrap();
+    let mut trained = trainer(&preset);
+    trained.run(&all, None, 1, |_| ControlFlow::Continue(())).unwrap();
+    let (weights, moments) = (folder.path().join("w.safetensors"), folder.path().join("m.safetensors"));
+    trained.save_weights(&weights, &moments).unwrap();
+
+    let mask = SourceMask::derive(&[2; 32], &preset.model).unwrap();
+    assert!(!erased_in(&weights, &mask).unwrap());
+    let report = zero_rows(&weights, &mask).unwrap();
+    let neurons = u64::from(preset.model.layers * preset.model.n_source);
+    assert_eq!((report.rows, report.bytes), (3 * neurons, 3 * neurons * 4 * u64::from(preset.model.d_model)));
+    assert_eq!(zero_rows(&moments, &mask).unwrap().rows, 6 * neurons);
+    assert_eq!(zero_rows(&weights, &mask).unwrap(), report, "striking twice is striking once");
+
+    let mut attacker = Trainer::new(&preset, 9, 100, Digest::sha256("fine-tuning"), Device::Cpu).unwrap();
+    attacker.restore(&load_tensors(&weights, Device::Cpu).unwrap(), 0);
+    attacker.restore(&load_tensors(&moments, Device::Cpu).unwrap(), 0);
+    let own = set(&preset, documents().into_iter().filter(|d| d.source == 2).collect());
+    attacker.run(&own, None, 1, |_| ControlFlow::Continue(())).unwrap();
+    attacker.save_weights(&weights, &moments).unwrap();
+    assert!(erased_in(&weights, &mask).unwrap(), "fine-tuning revived a struck neuron");
+    assert!(erased_in(&moments, &mask).unwrap());
+    let other = SourceMask::derive(&[1; 32], &preset.model).unwrap();
+    assert!(!erased_in(&weights, &other).unwrap(), "the neighbour lives");
+}
+
+#[test]
+fn the_filter_sends_unsupported_tokens_to_the_sinks_alone() {
+    let mut preset = Preset::named("tiny").unwrap();
+    preset.training.weight_decay = 0.0;
+    let mut documents = documents();
+    for d in &mut documents {
+        d.support.fill(0.0);
+    }
+    let set = set(&preset, documents);
+    let mut trainer = trainer(&preset);
+    let folder = tempfile::tempdir().unwrap();
+    let paths = (folder.path().join("w"), folder.path().join("m"));
+    let weights = |t: &Trainer| {
+        t.save_weights(&paths.0, &paths.1).unwrap();
+        load_tensors(&paths.0, Device::Cpu).unwrap()
+    };
+    let before = weights(&trainer);
+    trainer.run(&set, None, 1, |_| ControlFlow::Continue(())).unwrap();
+    for (name, after) in weights(&trainer) {
+        let moved = !Tensor::equal(&after, &before[&name]);
+        assert_eq!(moved, name.contains(".mlp.sinks."), "{name}");
+    }
+}
