@@ -155,6 +155,8 @@ fn download(wheel: &Wheel, dir: &Path, scratch: &Path) -> anyhow::Result<()> {
     let Wheel { package, version, platform, megabytes, .. } = wheel;
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps"])
+        // pip's cache would keep a second copy of half a gigabyte, and read it into memory whole.
+        .arg("--no-cache-dir")
         .args(["--only-binary=:all:", "--implementation", "cp", "--python-version", "3.11", "--abi", "cp311"])
         .args(["--platform", platform, "--dest"])
         .arg(dir)

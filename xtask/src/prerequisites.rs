@@ -2,7 +2,7 @@
 //! for the tests, and only where that asks for no password.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::bail;
 
@@ -120,7 +120,8 @@ pub(crate) fn under_ci() -> bool {
 
 fn install(packages: &[&str]) -> anyhow::Result<()> {
     let mut command = Command::new("apt-get");
-    command.args(["-q", "install", "-y", "--no-install-recommends"]).args(packages);
+    command.args(["-qq", "-o", "Dpkg::Use-Pty=0", "install", "-y", "--no-install-recommends"]).args(packages);
+    command.stdout(Stdio::null());
     succeed(command.env("DEBIAN_FRONTEND", "noninteractive"))
 }
 
