@@ -64,7 +64,7 @@ fn inspect(project: &Project) -> anyhow::Result<Vec<Finding>> {
         let text = read(&project.path(&path))?;
         sources.push(files::SourceFile::new(path, text));
     }
-    findings.extend(files::check(&sources));
+    findings.extend(files::check(&sources, &files::UNSAFE_ALLOWED));
     findings.extend(prose::check_invariants(&read(&project.path("ARCHITECTURE.md"))?, &sources));
     findings.extend(prose::check_readme(&read(&project.path("README.md"))?));
     findings.extend(prose::check_gate(&project.path(".ci/run"))?);
