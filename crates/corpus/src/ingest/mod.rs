@@ -1,0 +1,251 @@
+//! Reading documents from files, completely and strictly, before anything is changed. Keeping them is `library`.
+//!
+//! Read are `.jsonl`, `.jsonl.gz`, `.jsonl.zst` and folders of `.txt`. Whatever is wrong is refused with file, line and
+//! reason; with `skip_bad` a bad line is counted and left out, while a file that cannot be read to its end still fails.
+
+pub mod folder;
+pub mod lines;
+pub mod record;
+
+use std::{
+    collections::HashMap,
+    io,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::document::{Document, name_fault, text_fault};
+
+/// How many skipped lines are kept with their reason; beyond it they are only counted.
+const KEPT_REASONS: usize = 100;
+
+/// What a document's source is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceBy {
+    /// Each document is a source of its own.
+    #[default]
+    Document,
+    /// Documents with the same value in this JSON field are one source, named by that value.
+    Field(String),
+}
+
+/// Which fields to read, and what to do with bad lines.
+#[derive(Clone, Debug)]
+pub struct IngestOptions {
+    /// JSON field of the id.
+    pub id_field: String,
+    /// JSON field of the text.
+    pub text_field: String,
+    /// JSON field of the publisher.
+    pub publisher_field: String,
+    /// How documents are grouped into sources.
+    pub source_by: SourceBy,
+    /// Leave bad lines out and count them, instead of refusing everything.
+    pub skip_bad: bool,
+}
+
+impl Default for IngestOptions {
+    fn default() -> Self {
+        Self {
+            id_field: "id".into(),
+            text_field: "text".into(),
+            publisher_field: "publisher".into(),
+            source_by: SourceBy::Document,
+            skip_bad: false,
+        }
+    }
+}
+
+/// Why input was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// A line that cannot be used.
+    #[error("{}:{line}: {reason}; nothing was changed (correct the line, or skip such lines with --skip-bad)", .file.display())]
+    Line {
+        /// The file.
+        file: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A path that cannot be used.
+    #[error("{}: {reason}; nothing was changed", .path.display())]
+    Path {
+        /// The path.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file that cannot be read to its end.
+    #[error("{}: {}; nothing was changed", .path.display(), unreadable(.during, .source))]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What was being done, with the position.
+        during: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Nothing usable was found.
+    #[error("no {what} found ({skipped} bad lines skipped); nothing was changed")]
+    NothingLeft {
+        /// What was looked for.
+        what: &'static str,
+        /// Bad lines skipped.
+        skipped: u64,
+    },
+}
+
+fn unreadable(during: &str, source: &io::Error) -> String {
+    let cause = if source.kind() == io::ErrorKind::UnexpectedEof { "the file is cut off: " } else { "" };
+    format!("{during}: {cause}{source}")
+}
+
+/// A line that was left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SkippedLine {
+    /// The file.
+    pub file: PathBuf,
+    /// The line, from 1.
+    pub line: u64,
+    /// Why.
+    pub reason: String,
+}
+
+/// What `skip_bad` left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    /// How many lines.
+    pub count: u64,
+    /// The first hundred of them.
+    pub first: Vec<SkippedLine>,
+}
+
+impl Skipped {
+    /// Notes a bad line, or refuses it.
+    pub(crate) fn note(&mut self, file: &Path, line: u64, reason: String, skip: bool) -> Result<(), IngestError> {
+        if !skip {
+            return Err(IngestError::Line { file: file.to_owned(), line, reason });
+        }
+        self.count += 1;
+        if self.first.len() < KEPT_REASONS {
+            self.first.push(SkippedLine { file: file.to_owned(), line, reason });
+        }
+        Ok(())
+    }
+}
+
+/// Documents as read, ready for [`Library::add`](crate::Library::add).
+#[derive(Debug, Default)]
+pub struct Ingested {
+    /// Ascending by id (bytes).
+    pub documents: Vec<Document>,
+    /// What `skip_bad` left out.
+    pub skipped: Skipped,
+}
+
+/// Reads every path: a `.jsonl`, `.jsonl.gz` or `.jsonl.zst` file, or a folder of `.txt` files.
+///
+/// # Errors
+/// The first bad line or path, with its place and reason; see [`IngestError`].
+pub fn read(paths: &[impl AsRef<Path>], options: &IngestOptions) -> Result<Ingested, IngestError> {
+    let mut collector = Collector { options, out: Ingested::default(), seen: HashMap::new(), files: Vec::new() };
+    for path in paths {
+        let path = path.as_ref();
+        let meta = std::fs::metadata(path).map_err(|source| IngestError::Unreadable {
+            path: path.to_owned(),
+            during: "opening it".into(),
+            source,
+        })?;
+        if meta.is_dir() { collector.folder(path)? } else { collector.lines(path)? }
+    }
+    let mut out = collector.out;
+    if out.documents.is_empty() {
+        return Err(IngestError::NothingLeft { what: "document", skipped: out.skipped.count });
+    }
+    out.documents.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    Ok(out)
+}
+
+struct Collector<'a> {
+    options: &'a IngestOptions,
+    out: Ingested,
+    /// Where each id was first seen: index into `files`, line.
+    seen: HashMap<String, (usize, u64)>,
+    files: Vec<PathBuf>,
+}
+
+impl Collector<'_> {
+    fn lines(&mut self, path: &Path) -> Result<(), IngestError> {
+        let mut lines = lines::JsonLines::open(path)?;
+        let file = self.begin(path);
+        while let Some(line) = lines.next_line()? {
+            let number = line.number;
+            let document = line.content.and_then(|bytes| record::parse(bytes, self.options));
+            self.take(file, number, document)?;
+        }
+        Ok(())
+    }
+
+    fn folder(&mut self, path: &Path) -> Result<(), IngestError> {
+        if self.options.source_by != SourceBy::Document {
+            return Err(IngestError::Path {
+                path: path.to_owned(),
+                reason: "text files have no JSON fields to group by; use source-by document".into(),
+            });
+        }
+        for found in folder::texts(path)? {
+            let file = self.begin(&found.path);
+            self.take(file, 1, found.read()?)?;
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, path: &Path) -> usize {
+        self.files.push(path.to_owned());
+        self.files.len() - 1
+    }
+
+    fn take(&mut self, file: usize, line: u64, document: Result<Document, String>) -> Result<(), IngestError> {
+        let checked = document.and_then(|d| check(d, self.options)).and_then(|d| match self.seen.get(&d.id) {
+            Some((first, at)) => {
+                Err(format!("the id {:?} was first seen at {}:{at}", d.id, self.files[*first].display()))
+            }
+            None => Ok(d),
+        });
+        match checked {
+            Ok(document) => {
+                self.seen.insert(document.id.clone(), (file, line));
+                self.out.documents.push(document);
+                Ok(())
+            }
+            Err(reason) => self.out.skipped.note(&self.files[file], line, reason, self.options.skip_bad),
+        }
+    }
+}
+
+fn check(document: Document, options: &IngestOptions) -> Result<Document, String> {
+    let source_field = match &options.source_by {
+        SourceBy::Document => &options.id_field,
+        SourceBy::Field(name) => name,
+    };
+    let names = [
+        (&options.id_field, Some(&document.id)),
+        (source_field, Some(&document.source)),
+        (&"title".to_owned(), document.title.as_ref()),
+        (&options.publisher_field, document.publisher.as_ref()),
+        (&"license".to_owned(), document.license.as_ref()),
+    ];
+    for (field, value) in names {
+        if let Some(fault) = value.and_then(|v| name_fault(v)) {
+            return Err(format!("field {field:?} {fault}"));
+        }
+    }
+    match text_fault(&document.text) {
+        Some(fault) => Err(format!("field {:?} {fault}", options.text_field)),
+        None => Ok(document),
+    }
+}
