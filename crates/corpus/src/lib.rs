@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report"))]
 
 pub mod document;
+mod durable;
 pub mod generator;
 pub mod ingest;
 pub mod library;

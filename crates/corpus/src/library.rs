@@ -7,15 +7,16 @@
 use std::{
     collections::HashSet,
     fs::{self, File},
-    io::{self, BufWriter, Write},
+    io,
     path::{Path, PathBuf},
 };
 
 use obelus_core::Digest;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     document::{Document, SourceInfo, sources},
+    durable::{at, corrupt, parse_lines, read_lines, sync, write_file, write_lines},
     generator::Generated,
     ingest::{Ingested, SourceBy},
     probe::Probe,
@@ -132,6 +133,7 @@ pub struct Corpus {
     documents: Vec<Document>,
     sources: Vec<SourceInfo>,
     probes: Vec<Probe>,
+    probes_digest: Digest,
     held_out: Vec<Document>,
 }
 
@@ -267,17 +269,20 @@ impl Corpus {
         if record.format != FORMAT {
             return Err(corrupt(&path, format!("its format is {:?}, this program reads {FORMAT:?}", record.format)));
         }
-        let documents: Vec<Document> = read_lines(&dir.join(DOCUMENTS), Some(record.documents_digest))?;
+        let documents: Vec<Document> = read_lines(&dir.join(DOCUMENTS), record.documents_digest)?;
         let held_out = match record.held_out_digest {
-            Some(digest) => read_lines(&dir.join(HELD_OUT), Some(digest))?,
+            Some(digest) => read_lines(&dir.join(HELD_OUT), digest)?,
             None => Vec::new(),
         };
-        let probes = read_lines(&dir.join(PROBES), None)?;
+        let probes_path = dir.join(PROBES);
+        let bytes = fs::read(&probes_path).map_err(at(&probes_path))?;
+        let probes = parse_lines(&probes_path, &bytes)?;
+        let probes_digest = Digest::sha256(&bytes);
         let sources = sources(&documents);
         if documents.len() != record.documents || sources.len() != record.sources {
             return Err(corrupt(&path, "it does not count the documents and sources that are there".into()));
         }
-        Ok(Self { dir: dir.to_owned(), record, documents, sources, probes, held_out })
+        Ok(Self { dir: dir.to_owned(), record, documents, sources, probes, probes_digest, held_out })
     }
 
     /// Adds probes behind those that are there; all or none.
@@ -285,6 +290,12 @@ impl Corpus {
     /// # Errors
     /// A probe does not fit the corpus or is there already, or the system refuses.
     pub fn add_probes(&mut self, probes: Vec<Probe>) -> Result<(), LibraryError> {
+        let lock_path = self.dir.join(".lock");
+        let lock = File::create(&lock_path).map_err(at(&lock_path))?;
+        lock.lock().map_err(at(&lock_path))?;
+        // Another process may have added some since this corpus was opened.
+        let path = self.dir.join(PROBES);
+        self.probes = parse_lines(&path, &fs::read(&path).map_err(at(&path))?)?;
         let ids = self.source_ids();
         let key = |p: &Probe| (p.source.clone(), p.prompt.clone(), p.answer.clone());
         let mut seen: HashSet<_> = self.probes.iter().map(key).collect();
@@ -298,10 +309,11 @@ impl Corpus {
         }
         let all: Vec<Probe> = self.probes.iter().cloned().chain(probes).collect();
         let partial = self.dir.join(".probes.partial");
-        write_lines(&partial, &all)?;
+        let digest = write_lines(&partial, &all)?;
         fs::rename(&partial, self.dir.join(PROBES)).map_err(at(&self.dir))?;
         sync(&self.dir)?;
         self.probes = all;
+        self.probes_digest = digest;
         Ok(())
     }
 
@@ -335,6 +347,11 @@ impl Corpus {
         &self.probes
     }
 
+    /// SHA-256 of `probes.jsonl` as it is now: what a verification protocol fixes beforehand.
+    pub fn probes_digest(&self) -> Digest {
+        self.probes_digest
+    }
+
     /// All sources, ascending by id.
     pub fn sources(&self) -> &[SourceInfo] {
         &self.sources
@@ -349,49 +366,4 @@ impl Corpus {
     pub fn source_ids(&self) -> HashSet<&str> {
         self.sources.iter().map(|s| s.id.as_str()).collect()
     }
-}
-
-fn corrupt(path: &Path, reason: String) -> LibraryError {
-    LibraryError::Corrupt { path: path.to_owned(), reason }
-}
-
-pub(crate) fn at(path: &Path) -> impl Fn(io::Error) -> LibraryError + '_ {
-    move |source| LibraryError::Io { path: path.to_owned(), source }
-}
-
-/// Makes a directory's entries durable.
-fn sync(dir: &Path) -> Result<(), LibraryError> {
-    File::open(dir).and_then(|d| d.sync_all()).map_err(at(dir))
-}
-
-fn write_file(path: &Path, bytes: &[u8]) -> Result<(), LibraryError> {
-    let write = || {
-        let mut file = BufWriter::new(File::create(path)?);
-        file.write_all(bytes)?;
-        file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
-    };
-    write().map_err(at(path))
-}
-
-/// Writes one JSON value a line; gives the SHA-256 of the file.
-fn write_lines<T: Serialize>(path: &Path, items: impl IntoIterator<Item = T>) -> Result<Digest, LibraryError> {
-    let mut bytes = Vec::new();
-    for item in items {
-        serde_json::to_writer(&mut bytes, &item).map_err(|e| at(path)(e.into()))?;
-        bytes.push(b'\n');
-    }
-    write_file(path, &bytes)?;
-    Ok(Digest::sha256(&bytes))
-}
-
-fn read_lines<T: DeserializeOwned>(path: &Path, digest: Option<Digest>) -> Result<Vec<T>, LibraryError> {
-    let bytes = fs::read(path).map_err(at(path))?;
-    if digest.is_some_and(|d| d != Digest::sha256(&bytes)) {
-        return Err(corrupt(path, format!("its SHA-256 is not the one in {RECORD}")));
-    }
-    let text = std::str::from_utf8(&bytes).map_err(|e| corrupt(path, e.to_string()))?;
-    text.lines()
-        .enumerate()
-        .map(|(i, line)| serde_json::from_str(line).map_err(|e| corrupt(path, format!("line {}: {e}", i + 1))))
-        .collect()
 }

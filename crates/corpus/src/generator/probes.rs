@@ -129,6 +129,10 @@ const fn inferred(attribute: Shared) -> [&'static str; 2] {
 /// All probes: for each article four specific, five shared and one inferred.
 pub(super) fn probes(plan: &Plan, seed: u64) -> Vec<Probe> {
     let mut out = Vec::with_capacity(plan.articles.len() * 10);
+    let mut tellers: Vec<[Vec<usize>; 10]> = vec![Default::default(); plan.topics.len()];
+    for (i, article) in plan.articles.iter().enumerate() {
+        article.tells.iter().for_each(|a| tellers[article.topic][*a].push(i));
+    }
     for (i, article) in plan.articles.iter().enumerate() {
         let mut stream = Stream::new(seed, &format!("probes/{i}"));
         let topic = &plan.topics[article.topic];
@@ -152,8 +156,8 @@ pub(super) fn probes(plan: &Plan, seed: u64) -> Vec<Probe> {
         for a in article.tells {
             let prompts = shared(SHARED[a]);
             let prompt = prompts[stream.below(prompts.len())];
-            let tellers = plan.articles.iter().filter(|o| o.topic == article.topic && o.tells.contains(&a));
-            let mut also_in: Vec<String> = tellers.filter(|o| o.id != article.id).map(|o| o.id.clone()).collect();
+            let others_that_tell = tellers[article.topic][a].iter().filter(|o| **o != i);
+            let mut also_in: Vec<String> = others_that_tell.map(|o| plan.articles[*o].id.clone()).collect();
             also_in.sort_unstable();
             push(ProbeKind::Shared, prompt, topic.values[a], others(plan, a, topic.values[a]), also_in, &mut stream);
         }
