@@ -1,1 +1,19 @@
-//! Signed statements, Merkle trees, row proofs and certificates, made and verified.
+//! What is signed and how it is checked: canonical bytes, statements, Merkle trees, the log's formats, row proofs and
+//! certificates, made and verified.
+//!
+//! Bytes in, bytes out. Not here: files, databases, clocks, networks, tensors; who may sign, and when.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report"))]
+
+pub mod canonical;
+pub mod certificate;
+pub mod checkpoint;
+pub mod dsse;
+pub mod keys;
+pub mod log_entry;
+pub mod manifest;
+pub mod merkle;
+pub mod row_proof;
+pub mod statement;
+pub mod trust;
+pub mod verify;
+pub mod weight_tree;

@@ -1,0 +1,409 @@
+//! Offline verification of what the product hands out: certificates, statements, row proofs and log checkpoints.
+//!
+//! Keys come from the trusted root, never from the document. Not here: reading files, and any model.
+
+use obelus_core::Digest;
+use obelus_mask::{Segment, derive_seed, neurons};
+use serde::Serialize;
+
+use crate::{
+    canonical,
+    certificate::{self, CertificateDocument, Exhibit},
+    checkpoint::Checkpoint,
+    dsse::Envelope,
+    keys::{PublicKey, Role},
+    log_entry, manifest, merkle,
+    row_proof::RowProof,
+    statement::{
+        Campaign, Certificate, Erasure, Predicate, SourceManifest, SourceProvenance, Statement, TrainingRun,
+        VerificationProtocol, VerificationRun,
+    },
+    trust::TrustedRoot,
+};
+
+/// One check and how it came out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What was checked.
+    pub name: String,
+    /// Whether it holds.
+    pub ok: bool,
+    /// What was found, or why not.
+    pub detail: String,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Whether every check holds.
+    pub ok: bool,
+    /// What the file is.
+    pub kind: &'static str,
+    /// Every check made.
+    pub checks: Vec<Check>,
+}
+
+/// The file is none of the kinds that can be verified.
+#[derive(Debug, thiserror::Error)]
+#[error("not a certificate, statement, row proof or checkpoint: {0}")]
+pub struct Unreadable(pub String);
+
+/// What is to be verified. The caller reads the files.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Input<'a> {
+    /// The file.
+    pub file: &'a [u8],
+    /// The row proof that lies beside a certificate.
+    pub row_proof: Option<&'a [u8]>,
+    /// The certificate that lies beside a row proof.
+    pub certificate: Option<&'a [u8]>,
+}
+
+/// The name of the row proof that a certificate asks for; none when the file is no certificate.
+pub fn row_proof_name(file: &[u8]) -> Option<String> {
+    let document: CertificateDocument = serde_json::from_slice(file).ok()?;
+    let name = document.row_proof_file;
+    let plain = !name.is_empty() && !name.contains(['/', '\\', '\0']) && name != "." && name != "..";
+    plain.then_some(name)
+}
+
+/// Verifies a file against trusted keys.
+///
+/// # Errors
+/// When the file is of no known kind.
+pub fn verify(input: &Input<'_>, trust: &TrustedRoot) -> Result<Report, Unreadable> {
+    let file = input.file;
+    if file.starts_with(&[0x1f, 0x8b]) || looks_like(file, "zeroed_leaves") {
+        return Ok(row_proof(input, trust));
+    }
+    if looks_like(file, "exhibits") {
+        return Ok(certificate(file, input.row_proof, trust));
+    }
+    if looks_like(file, "payloadType") {
+        return Ok(statement(file, trust));
+    }
+    match std::str::from_utf8(file) {
+        Ok(note) if note.contains("\n\n\u{2014} ") => Ok(checkpoint(note, trust)),
+        _ => Err(Unreadable("it is neither JSON of a known form nor a signed note".to_owned())),
+    }
+}
+
+fn looks_like(file: &[u8], field: &str) -> bool {
+    serde_json::from_slice::<serde_json::Value>(file).is_ok_and(|v| v.get(field).is_some())
+}
+
+/// Collects checks; a check that fails is said and the rest goes on as far as it can.
+struct Checks(Vec<Check>);
+
+impl Checks {
+    fn add(&mut self, name: &str, result: Result<String, String>) -> bool {
+        let (ok, detail) = match result {
+            Ok(detail) => (true, detail),
+            Err(detail) => (false, detail),
+        };
+        self.0.push(Check { name: name.to_owned(), ok, detail });
+        ok
+    }
+
+    fn holds(&mut self, name: &str, ok: bool, detail: &str, otherwise: &str) -> bool {
+        self.add(name, if ok { Ok(detail.to_owned()) } else { Err(otherwise.to_owned()) })
+    }
+
+    fn report(self, kind: &'static str) -> Report {
+        Report { ok: !self.0.is_empty() && self.0.iter().all(|c| c.ok), kind, checks: self.0 }
+    }
+}
+
+/// Verifies an envelope with the trusted key that it names.
+fn signed<P: Predicate>(envelope: &Envelope, trust: &TrustedRoot) -> Result<(Statement<P>, PublicKey), String> {
+    let keyid = envelope.signatures.first().map(|s| s.keyid).ok_or("there is no signature")?;
+    let (key, _) =
+        trust.key(P::ROLE, &keyid).ok_or_else(|| format!("no trusted {} key has the id {keyid}", P::ROLE))?;
+    Statement::verify(envelope, &key).map(|s| (s, key)).map_err(|e| e.to_string())
+}
+
+fn checkpoint(note: &str, trust: &TrustedRoot) -> Report {
+    let mut checks = Checks(vec![]);
+    checks.add("checkpoint", open_checkpoint(note, trust).map(|c| format!("{} leaves, root {}", c.size, c.root)));
+    checks.report("checkpoint")
+}
+
+fn open_checkpoint(note: &str, trust: &TrustedRoot) -> Result<Checkpoint, String> {
+    let mut reason = "there is no trusted log key".to_owned();
+    for key in trust.keys_of(Role::Log) {
+        match Checkpoint::verify(note, &trust.log_origin, &key) {
+            Ok(checkpoint) => return Ok(checkpoint),
+            Err(e) => reason = e.to_string(),
+        }
+    }
+    Err(reason)
+}
+
+fn statement(file: &[u8], trust: &TrustedRoot) -> Report {
+    let mut checks = Checks(vec![]);
+    match Envelope::from_bytes(file) {
+        Err(e) => {
+            checks.add("canonical form", Err(e.to_string()));
+        }
+        Ok(envelope) => {
+            checks.add("canonical form", Ok(format!("envelope {}", Digest::sha256(file))));
+            checks.add("signature", statement_kind(&envelope, trust));
+        }
+    }
+    checks.report("statement")
+}
+
+fn statement_kind(envelope: &Envelope, trust: &TrustedRoot) -> Result<String, String> {
+    fn of<P: Predicate>(envelope: &Envelope, trust: &TrustedRoot) -> Result<String, String> {
+        signed::<P>(envelope, trust)
+            .map(|(s, _)| format!("{} about {}, signed by the {} key", P::NAME, s.subject().name, P::ROLE))
+    }
+    let payload = envelope.payload().map_err(|e| e.to_string())?;
+    let value: serde_json::Value = serde_json::from_slice(&payload).map_err(|e| e.to_string())?;
+    let name = value["predicateType"].as_str().unwrap_or_default().rsplit("/attestation/").next().unwrap_or_default();
+    match name {
+        Campaign::NAME => of::<Campaign>(envelope, trust),
+        SourceManifest::NAME => of::<SourceManifest>(envelope, trust),
+        SourceProvenance::NAME => of::<SourceProvenance>(envelope, trust),
+        TrainingRun::NAME => of::<TrainingRun>(envelope, trust),
+        Erasure::NAME => of::<Erasure>(envelope, trust),
+        VerificationProtocol::NAME => of::<VerificationProtocol>(envelope, trust),
+        VerificationRun::NAME => of::<VerificationRun>(envelope, trust),
+        Certificate::NAME => of::<Certificate>(envelope, trust),
+        other => Err(format!("unknown predicate {other:?}")),
+    }
+}
+
+fn row_proof(input: &Input<'_>, trust: &TrustedRoot) -> Report {
+    let mut checks = Checks(vec![]);
+    match input.certificate {
+        None => {
+            checks.add(
+                "statement beside it",
+                Err("a row proof says nothing alone; put it beside the certificate that cites it".to_owned()),
+            );
+            checks.report("row proof")
+        }
+        Some(certificate_file) => {
+            let mut report = certificate(certificate_file, Some(input.file), trust);
+            report.kind = "row proof";
+            report
+        }
+    }
+}
+
+fn certificate(file: &[u8], proof: Option<&[u8]>, trust: &TrustedRoot) -> Report {
+    let mut checks = Checks(vec![]);
+    match canonical::from_bytes::<CertificateDocument>(file) {
+        Err(e) => {
+            checks.add("canonical form", Err(e.to_string()));
+        }
+        Ok(document) => {
+            checks.holds(
+                "canonical form",
+                document.format == certificate::FORMAT,
+                "the file is exactly the bytes that its contents give",
+                "unknown format",
+            );
+            if let Err(reason) = certificate_checks(&document, proof, trust, &mut checks) {
+                checks.add("statements", Err(reason));
+            }
+        }
+    }
+    checks.report("certificate")
+}
+
+/// The statements of a certificate, every signature verified.
+struct Opened {
+    campaign: Statement<Campaign>,
+    manifest: Statement<SourceManifest>,
+    training: Statement<TrainingRun>,
+    protocol: Statement<VerificationProtocol>,
+    erasure: Statement<Erasure>,
+    verification: Statement<VerificationRun>,
+    certificate: Statement<Certificate>,
+    /// Envelope digests in log order.
+    digests: Vec<Digest>,
+}
+
+fn open(document: &CertificateDocument, trust: &TrustedRoot, checkpoint: &Checkpoint) -> Result<Opened, String> {
+    let order: Vec<Exhibit> = document.exhibits.iter().map(|e| e.exhibit).collect();
+    if order != Exhibit::ALL {
+        return Err("the exhibits are not one of each, in log order".to_owned());
+    }
+    if document.exhibits.windows(2).any(|w| w[0].index >= w[1].index) {
+        return Err("the log does not hold the statements in the order in which they had to be made".to_owned());
+    }
+    let mut digests = Vec::new();
+    for logged in &document.exhibits {
+        digests.push(logged.envelope.digest().map_err(|e| e.to_string())?);
+    }
+    fn of<P: Predicate>(
+        document: &CertificateDocument,
+        i: usize,
+        trust: &TrustedRoot,
+        checkpoint: &Checkpoint,
+    ) -> Result<Statement<P>, String> {
+        let logged = &document.exhibits[i];
+        let (statement, key) = signed::<P>(&logged.envelope, trust).map_err(|e| format!("{}: {e}", P::NAME))?;
+        let leaf = log_entry::leaf(&logged.envelope, &key).map_err(|e| format!("{}: {e}", P::NAME))?;
+        if merkle::verify_inclusion(&leaf, logged.index, checkpoint.size, &logged.path, &checkpoint.root) {
+            Ok(statement)
+        } else {
+            Err(format!("{}: its inclusion proof does not lead to the checkpoint", P::NAME))
+        }
+    }
+    Ok(Opened {
+        campaign: of(document, 0, trust, checkpoint)?,
+        manifest: of(document, 1, trust, checkpoint)?,
+        training: of(document, 2, trust, checkpoint)?,
+        protocol: of(document, 3, trust, checkpoint)?,
+        erasure: of(document, 4, trust, checkpoint)?,
+        verification: of(document, 5, trust, checkpoint)?,
+        certificate: of(document, 6, trust, checkpoint)?,
+        digests,
+    })
+}
+
+fn certificate_checks(
+    document: &CertificateDocument,
+    proof: Option<&[u8]>,
+    trust: &TrustedRoot,
+    checks: &mut Checks,
+) -> Result<(), String> {
+    let checkpoint = open_checkpoint(&document.checkpoint, trust)?;
+    checks.add("checkpoint", Ok(format!("signed by {}, {} leaves", checkpoint.origin, checkpoint.size)));
+    let opened = open(document, trust, &checkpoint)?;
+    checks.add("statements", Ok("seven statements signed by the right roles, each in the log, in order".to_owned()));
+    checks.add("citations", citations(&opened));
+
+    let (campaign, erasure) = (&opened.campaign.predicate, &opened.erasure.predicate);
+    let manifest = &opened.manifest.predicate;
+    let root = opened.manifest.subject().digest.sha256.ok_or("the manifest has no root")?;
+    let record = document.source.verify(manifest.count, &root).map_err(|e| e.to_string())?;
+    let record = record.ok_or("the source's record is not in the manifest")?;
+    let record_digest = Digest::sha256(document.source.record.as_bytes());
+    checks.holds(
+        "source",
+        document.source.key == erasure.source_key && record_digest == erasure.source_record,
+        &format!("record {} of {} in the manifest is the struck source", document.source.index, manifest.count),
+        "the erasure is about another source than the record",
+    );
+
+    let seed = derive_seed(campaign.campaign_salt.as_bytes(), &campaign.lineage, &record.source);
+    checks.holds(
+        "seed",
+        Digest::new(seed) == record.seed,
+        "recomputed from the campaign salt, lineage and source id",
+        "the record's seed is not the one that its source id gives",
+    );
+    let segments: Vec<Segment> =
+        campaign.segments.iter().map(|s| Segment { base: s.base, n: s.n, k: s.k }).take(1).collect();
+    if campaign.layers > 1 << 10 || segments.iter().any(|s| s.k > 1 << 16) {
+        return Err("the campaign's sizes are absurd".to_owned());
+    }
+    let per_layer = (0..campaign.layers)
+        .map(|l| neurons(&seed, &segments, if campaign.same_mask_in_all_layers { 0 } else { l }))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|e| e.to_string())?;
+    let lists = canonical::to_bytes(&per_layer).map_err(|e| e.to_string())?;
+    checks.holds(
+        "neurons",
+        Digest::sha256(lists) == erasure.neurons && campaign.mask_scheme == "null-mask/v1",
+        &format!(
+            "{} neurons in each of {} layers recomputed from the seed",
+            erasure.neurons_per_layer, campaign.layers
+        ),
+        "the neurons struck are not those that the seed gives",
+    );
+
+    document.layout.check().map_err(|e| e.to_string())?;
+    let layout = document.layout.digest().map_err(|e| e.to_string())?;
+    checks.holds(
+        "layout",
+        layout == erasure.layout && layout == opened.training.predicate.layout,
+        "the layout of the tree is the one stated at training",
+        "the layout is not the one that was stated",
+    );
+    let leaves = document.layout.neuron_leaves(&per_layer).ok_or("the layout has no such neurons")?;
+    match proof {
+        None => {
+            let name = &document.row_proof_file;
+            let detail =
+                format!("left out: {name} is not beside the certificate; the roots are as signed, not rebuilt");
+            checks.add("row proof", Ok(detail));
+        }
+        Some(bytes) => {
+            let verified = if Digest::sha256(bytes) == erasure.row_proof {
+                RowProof::from_bytes(bytes)
+                    .and_then(|p| p.verify(&document.layout, &leaves, &erasure.root_before, &erasure.root_after))
+                    .map_err(|e| e.to_string())
+            } else {
+                Err("the row proof is not the file that the erasure cites".to_owned())
+            };
+            let said = format!("both roots rebuilt: exactly {} leaves became zero, nothing else changed", leaves.len());
+            checks.add("row proof", verified.map(|()| said));
+        }
+    }
+    Ok(())
+}
+
+/// Every citation between the statements, and every value that is said twice.
+fn citations(opened: &Opened) -> Result<String, String> {
+    let [campaign, manifest, training, protocol, erasure, verification, _] = opened.digests[..] else {
+        return Err("statements are missing".to_owned());
+    };
+    let (t, e) = (&opened.training.predicate, &opened.erasure.predicate);
+    let (p, v, c) = (&opened.protocol.predicate, &opened.verification.predicate, &opened.certificate.predicate);
+    let weights = |s: Option<Digest>, wanted: Digest| s == Some(wanted);
+    let rules: [(&str, bool); 13] = [
+        ("the manifest cites another campaign", opened.manifest.predicate.campaign == campaign),
+        ("the manifest is of another lineage", opened.manifest.predicate.lineage == opened.campaign.predicate.lineage),
+        ("the training cites another manifest", t.manifest == manifest),
+        ("the erasure cites another manifest or training", e.manifest == manifest && e.training == training),
+        ("the protocol is about another source", p.source_key == e.source_key && p.model == e.model),
+        ("the verification cites another protocol", v.protocol == protocol && v.baselines == p.baselines),
+        (
+            "the certificate cites another erasure or verification",
+            c.erasure == erasure && c.verification == verification,
+        ),
+        (
+            "request, model or training names differ",
+            e.request == v.request && e.request == p.request && e.model == v.model && e.model == t.model,
+        ),
+        (
+            "the certificate's roots or row proof differ",
+            c.root_before == e.root_before && c.root_after == e.root_after && c.row_proof == e.row_proof,
+        ),
+        (
+            "the certificate's level, recipe or verdict differs",
+            c.level == e.level && c.verdict == v.verdict && c.recipe == t.recipe,
+        ),
+        (
+            "the first strike does not start from the trained weights",
+            e.generation != 1 || weights(opened.training.subject().digest.null_weight_tree_v1, e.root_before),
+        ),
+        (
+            "a subject is not the weight root after",
+            [opened.erasure.subject(), opened.verification.subject(), opened.certificate.subject()]
+                .iter()
+                .all(|s| weights(s.digest.null_weight_tree_v1, e.root_after)),
+        ),
+        (
+            "the times contradict each other",
+            p.fixed_at <= e.erased_at
+                && e.erased_at <= v.judged_at
+                && v.judged_at <= c.issued_at
+                && c.issued_at < c.valid_until,
+        ),
+    ];
+    match rules.iter().find(|(_, holds)| !holds) {
+        Some((broken, _)) => Err((*broken).to_owned()),
+        None => Ok(format!("{} citations agree; verdict {}, level {}", rules.len(), c.verdict, c.level)),
+    }
+}
+
+/// Checks the presence of a source in a manifest; for callers that hold only the two.
+pub fn source_in_manifest(presence: &manifest::Presence, size: u64, root: &Digest) -> bool {
+    presence.verify(size, root).is_ok_and(|found| found.is_some())
+}
