@@ -18,10 +18,8 @@ pub fn save_tensors(path: &Path, tensors: &BTreeMap<String, Tensor>) -> Result<(
         let raw = values.iter().flat_map(|x| x.to_le_bytes()).collect();
         bytes.insert(name, (tensor.size().iter().map(|n| *n as usize).collect(), raw));
     }
-    let refuse = |reason: safetensors::SafeTensorError| ModelError::Checkpoint {
-        path: path.into(),
-        reason: reason.to_string(),
-    };
+    let refuse =
+        |reason: safetensors::SafeTensorError| ModelError::Checkpoint { path: path.into(), reason: reason.to_string() };
     let views = bytes
         .iter()
         .map(|(name, (shape, raw))| TensorView::new(Dtype::F32, shape.clone(), raw).map(|view| (*name, view)))

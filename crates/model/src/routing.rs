@@ -69,7 +69,8 @@ mod tests {
     #[test]
     fn a_common_component_does_not_decide() {
         let far = |x: f32, y: f32| vec![100.0 + x, 100.0 + y];
-        let router = Router::new(vec![("a".into(), far(1.0, 0.0)), ("b".into(), far(0.0, 1.0)), ("c".into(), far(-1.0, -1.0))]);
+        let router =
+            Router::new(vec![("a".into(), far(1.0, 0.0)), ("b".into(), far(0.0, 1.0)), ("c".into(), far(-1.0, -1.0))]);
         assert_eq!(router.nearest(&far(0.9, 0.1), None), Some("a"));
         assert_eq!(router.nearest(&far(0.9, 0.8), Some("a")), Some("b"));
         assert_eq!(Router::new(vec![]).nearest(&[1.0], None), None);

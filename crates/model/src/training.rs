@@ -232,9 +232,13 @@ impl Trainer {
 pub fn weighted_losses(model: &Transformer, batch: &Batch) -> (Tensor, Option<Tensor>) {
     let logits = model.logits(&model.hidden(&batch.inputs, &batch.sinks));
     let vocab = i64::from(model.config().vocab);
-    let losses = logits
-        .view([-1, vocab])
-        .cross_entropy_loss::<Tensor>(&batch.targets.view([-1]), None, Reduction::None, -100, 0.0);
+    let losses = logits.view([-1, vocab]).cross_entropy_loss::<Tensor>(
+        &batch.targets.view([-1]),
+        None,
+        Reduction::None,
+        -100,
+        0.0,
+    );
     let count = batch.count as f64;
     // Without sinks nothing is exempt from the filter's plain pass: an ordinary transformer trains plainly.
     let filtered = batch.support.as_ref().filter(|_| batch.sinks.per_layer.is_some());

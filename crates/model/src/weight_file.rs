@@ -8,7 +8,7 @@ use std::{
 };
 
 use obelus_core::Digest;
-use obelus_ledger::weight_tree::{Layout, leaf_hash};
+use obelus_ledger::weight_tree::{Layout, NEURON_PARTS, TensorRows, leaf_hash};
 
 use serde::Deserialize;
 
@@ -95,7 +95,8 @@ impl WeightFile {
             let bytes = to.checked_sub(from).filter(|b| rows > 0 && b % rows == 0);
             let bytes = bytes.ok_or_else(|| refuse(format!("tensor {name} lies at {from}..{to} in {rows} rows")))?;
             let offset = 8 + size + from;
-            tensors.insert(name, StoredTensor { dtype: entry.dtype, shape: entry.shape, offset, row_bytes: bytes / rows });
+            tensors
+                .insert(name, StoredTensor { dtype: entry.dtype, shape: entry.shape, offset, row_bytes: bytes / rows });
         }
         // No gap and no overlap: bytes that no tensor owns would escape both the weight tree and a strike.
         let mut places: Vec<(u64, u64)> =
@@ -169,5 +170,87 @@ impl WeightFile {
             path: self.path.clone(),
             reason: format!("it has no tensor {name}"),
         })
+    }
+}
+
+/// The weight tree's layout of a checkpoint file.
+///
+/// # Errors
+/// When the file is not a checkpoint of whole neurons.
+pub fn checkpoint_layout(file: &WeightFile) -> Result<Layout, ModelError> {
+    let rows = file.tensors().iter().map(|(name, t)| TensorRows {
+        name: name.clone(),
+        dtype: if t.dtype == "BF16" { "bfloat16".to_owned() } else { "float32".to_owned() },
+        rows: t.rows(),
+        row_bytes: t.row_bytes,
+    });
+    Layout::new(rows).map_err(|e| ModelError::Checkpoint { path: file.path.clone(), reason: e.to_string() })
+}
+
+/// Every leaf hash of the weight tree, in order, read with flat memory. `progress` is told the bytes of each run read.
+///
+/// # Errors
+/// When the file cannot be read or is not a checkpoint of whole neurons.
+pub fn leaf_hashes(file: &WeightFile, mut progress: impl FnMut(u64)) -> Result<Vec<Digest>, ModelError> {
+    let layout = checkpoint_layout(file)?;
+    let mut leaves = Vec::with_capacity(layout.leaves() as usize);
+    for place in &layout.0 {
+        let tensors: Vec<String> = if file.tensors().contains_key(&place.name) {
+            vec![place.name.clone()]
+        } else {
+            NEURON_PARTS.iter().map(|part| format!("{}.{part}", place.name)).collect()
+        };
+        let piece = place.row_bytes as usize / tensors.len();
+        let run = (READ_BYTES / piece.max(1)).max(1) as u64;
+        let mut buffers = vec![Vec::new(); tensors.len()];
+        let mut first = 0;
+        while first < place.rows {
+            let count = run.min(place.rows - first);
+            for (tensor, buffer) in tensors.iter().zip(&mut buffers) {
+                file.read_rows(tensor, first, count, buffer)?;
+            }
+            for i in 0..count as usize {
+                let pieces: Vec<&[u8]> = buffers.iter().map(|b| &b[i * piece..(i + 1) * piece]).collect();
+                leaves.push(leaf_hash(&place.name, (first + i as u64) as u32, &pieces));
+            }
+            progress(count * place.row_bytes);
+            first += count;
+        }
+    }
+    Ok(leaves)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(header: &str, data: &[u8]) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.safetensors");
+        let bytes = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), data].concat();
+        std::fs::write(&path, bytes).unwrap();
+        (folder, path)
+    }
+
+    const SOUND: &str = r#"{"a":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]}}"#;
+
+    #[test]
+    fn gaps_overlaps_and_truncation_are_refused() {
+        let (_keep, path) = write(SOUND, &[0; 8]);
+        assert!(WeightFile::open(&path).is_ok());
+        for (header, bytes) in [
+            (SOUND, 7),
+            (SOUND, 9),
+            (r#"{"a":{"dtype":"F32","shape":[2,1],"data_offsets":[4,12]}}"#, 12),
+            (r#"{"a":{"dtype":"F32","shape":[2,1],"data_offsets":[8,0]}}"#, 8),
+            (r#"{"a":{"dtype":"F32","shape":[0,1],"data_offsets":[0,8]}}"#, 8),
+            ("{", 8),
+        ] {
+            let (_keep, path) = write(header, &vec![0; bytes]);
+            assert!(WeightFile::open(&path).is_err(), "{header} with {bytes} bytes");
+        }
+        let (_keep, path) = write("", &[]);
+        std::fs::write(&path, [0xff; 16]).unwrap();
+        assert!(WeightFile::open(&path).is_err());
     }
 }

@@ -96,10 +96,8 @@ fn gathered_equals_masked_dense_forward_and_gradients() {
     let lit: Vec<&SourceMask> = masks.iter().collect();
     let logits = model.logits(&model.hidden(&ids, &ActiveSinks::rows(&lit, Device::Cpu)));
 
-    let exact: BTreeMap<_, _> = p
-        .iter()
-        .map(|(n, t)| (n.clone(), t.detach().to_kind(Kind::Double).set_requires_grad(true)))
-        .collect();
+    let exact: BTreeMap<_, _> =
+        p.iter().map(|(n, t)| (n.clone(), t.detach().to_kind(Kind::Double).set_requires_grad(true))).collect();
     let rows: Vec<_> = masks.iter().map(Some).collect();
     let reference = dense(&config, &exact, &ids, &rows);
     assert!(largest(&logits, &reference) < 2e-5, "forward differs by {}", largest(&logits, &reference));
@@ -160,7 +158,8 @@ fn striking_in_memory_zeroes_exactly_the_mask() {
     let p = parameters(&config, Kind::Float);
     let model = Transformer::new(config.clone(), &p).unwrap();
     let ids = tokens(2, 7, config.vocab);
-    let logits = |m: &Transformer, mask: &SourceMask| m.logits(&m.hidden(&ids, &ActiveSinks::shared(mask, Device::Cpu)));
+    let logits =
+        |m: &Transformer, mask: &SourceMask| m.logits(&m.hidden(&ids, &ActiveSinks::shared(mask, Device::Cpu)));
     let struck = model.with_struck(&masks[0]);
     let none = model.logits(&model.hidden(&ids, &ActiveSinks::none()));
     assert!(largest(&logits(&struck, &masks[0]), &none) < 1e-5, "own mask after the strike is the backbone alone");
@@ -184,10 +183,13 @@ fn one_optimizer_step_follows_the_definition() {
         .collect();
     for step in 1..=3 {
         tch::manual_seed(100 + step);
-        let gradients: BTreeMap<String, Tensor> =
-            start.iter().map(|(n, t)| (n.clone(), Tensor::randn(t.size().as_slice(), (Kind::Float, Device::Cpu)))).collect();
+        let gradients: BTreeMap<String, Tensor> = start
+            .iter()
+            .map(|(n, t)| (n.clone(), Tensor::randn(t.size().as_slice(), (Kind::Float, Device::Cpu))))
+            .collect();
         let norm = optimizer.step(&gradients, 1e-2);
-        let squares: f64 = gradients.values().map(|g| g.to_kind(Kind::Double).square().sum(Kind::Double).double_value(&[])).sum();
+        let squares: f64 =
+            gradients.values().map(|g| g.to_kind(Kind::Double).square().sum(Kind::Double).double_value(&[])).sum();
         assert!((norm - squares.sqrt()).abs() / norm < 1e-5);
         for (name, [w, m, v]) in &mut exact {
             let g = gradients[name].to_kind(Kind::Double) * (0.5 / squares.sqrt());

@@ -37,7 +37,10 @@ fn trainer(preset: &Preset) -> Trainer {
 fn saved(trainer: &Trainer, folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let (weights, moments) = (folder.join("w.safetensors"), folder.join("m.safetensors"));
     trainer.save_weights(&weights, &moments).unwrap();
-    BTreeMap::from([("weights".into(), std::fs::read(weights).unwrap()), ("moments".into(), std::fs::read(moments).unwrap())])
+    BTreeMap::from([
+        ("weights".into(), std::fs::read(weights).unwrap()),
+        ("moments".into(), std::fs::read(moments).unwrap()),
+    ])
 }
 
 #[test]
@@ -56,7 +59,8 @@ fn a_rerun_and_a_resumed_run_are_bit_identical() {
 
     let state = folder.path().join("state");
     let mut first = trainer(&preset);
-    let stop = |p: &obelus_model::Progress| if p.step == 13 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    let stop =
+        |p: &obelus_model::Progress| if p.step == 13 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
     assert!(matches!(first.run(&set, Some(&state), 5, stop), Err(ModelError::Cancelled(13))));
     let mut second = trainer(&preset);
     assert_eq!(second.resume(&state).unwrap(), 13);
@@ -119,4 +123,31 @@ fn the_filter_sends_unsupported_tokens_to_the_sinks_alone() {
         let moved = !Tensor::equal(&after, &before[&name]);
         assert_eq!(moved, name.contains(".mlp.sinks."), "{name}");
     }
+}
+
+#[test]
+fn a_strike_is_proved_by_the_weight_tree() {
+    use obelus_ledger::{merkle, row_proof::RowProof};
+    use obelus_model::{WeightFile, checkpoint_layout, leaf_hashes};
+
+    let preset = Preset::named("tiny").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (weights, moments) = (folder.path().join("w.safetensors"), folder.path().join("m.safetensors"));
+    trainer(&preset).save_weights(&weights, &moments).unwrap();
+    let hashes = |path: &Path| leaf_hashes(&WeightFile::open(path).unwrap(), |_| ()).unwrap();
+    let layout = checkpoint_layout(&WeightFile::open(&weights).unwrap()).unwrap();
+    let mask = SourceMask::derive(&[2; 32], &preset.model).unwrap();
+    let struck = layout.neuron_leaves(&mask.per_layer).unwrap();
+    let before = hashes(&weights);
+    let proof = RowProof::new(&before, &struck).unwrap();
+    zero_rows(&weights, &mask).unwrap();
+    let after = hashes(&weights);
+    assert_eq!(after.len() as u64, layout.leaves());
+    proof.verify(&layout, &struck, &merkle::root(&before), &merkle::root(&after)).unwrap();
+    // One weight elsewhere, by one bit: the proof must not cover it.
+    let mut bytes = std::fs::read(&weights).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&weights, bytes).unwrap();
+    let touched = merkle::root(&hashes(&weights));
+    assert!(proof.verify(&layout, &struck, &merkle::root(&before), &touched).is_err());
 }

@@ -1,1 +1,101 @@
-//! The offline verifier.
+//! The offline verifier: reads files, asks the ledger, says what it found. `obelus verify` calls the same function.
+//!
+//! Not here: networks, databases, models. Keys come from the trust folder, never from the file.
+
+use std::{
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use obelus_ledger::{
+    trust::TrustedRoot,
+    verify::{Input, Report, Unreadable, row_proof_name, verify},
+};
+
+/// Files larger than this are refused unread.
+const LARGEST_FILE_BYTES: u64 = 1 << 30;
+/// Name of the trusted root in a trust folder.
+pub const TRUSTED_ROOT: &str = "trusted_root.json";
+
+/// Why no answer could be given; the exit status is then 2.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// A file could not be read.
+    #[error("cannot read {path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A file is absurdly large.
+    #[error("{0} has more than {LARGEST_FILE_BYTES} bytes; nothing that can be verified is so large")]
+    TooLarge(PathBuf),
+    /// The trust folder cannot be used.
+    #[error("{path}: {source}; ask the operator for `obelus keys export-trust`, or a party you trust for its copy")]
+    Trust {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: obelus_ledger::trust::TrustError,
+    },
+    /// The file is of no known kind.
+    #[error("{path} is {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Unreadable,
+    },
+}
+
+/// Verifies `file` with the keys in the folder `trust`. A certificate's row proof, or a row proof's certificate, is
+/// looked for beside the file.
+///
+/// # Errors
+/// When a file cannot be read or is of no known kind.
+pub fn run(file: &Path, trust: &Path) -> Result<Report, VerifyError> {
+    let root_path = trust.join(TRUSTED_ROOT);
+    let root = TrustedRoot::from_bytes(&read(&root_path)?)
+        .map_err(|source| VerifyError::Trust { path: root_path, source })?;
+    let bytes = read(file)?;
+    let beside = |name: &str| file.with_file_name(name);
+    let row_proof = match row_proof_name(&bytes).map(|name| beside(&name)) {
+        Some(path) if path.exists() => Some(read(&path)?),
+        _ => None,
+    };
+    let certificate = match certificate_name(file).map(|name| beside(&name)) {
+        Some(path) if path.exists() => Some(read(&path)?),
+        _ => None,
+    };
+    let input = Input { file: &bytes, row_proof: row_proof.as_deref(), certificate: certificate.as_deref() };
+    verify(&input, &root).map_err(|source| VerifyError::Unreadable { path: file.into(), source })
+}
+
+/// The report in words, one line a check.
+pub fn describe(report: &Report, file: &Path) -> String {
+    let answer = if report.ok { "verified" } else { "NOT verified" };
+    let mut text = format!("{} {}: {answer}\n", report.kind, file.display());
+    for check in &report.checks {
+        let mark = if check.ok { "ok  " } else { "FAIL" };
+        text.push_str(&format!("  {mark} {:<16} {}\n", check.name, check.detail));
+    }
+    text
+}
+
+/// `ID.rowproof.json` belongs to `ID.json`.
+fn certificate_name(file: &Path) -> Option<String> {
+    let id = file.file_name()?.to_str()?.strip_suffix(".rowproof.json")?;
+    Some(format!("{id}.json"))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, VerifyError> {
+    let io = |source| VerifyError::Io { path: path.into(), source };
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(io)?;
+    file.take(LARGEST_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() as u64 > LARGEST_FILE_BYTES {
+        return Err(VerifyError::TooLarge(path.into()));
+    }
+    Ok(bytes)
+}

@@ -1,2 +1,33 @@
-//! Entry point.
-fn main() {}
+//! `obelus-verify FILE --trust DIR`: exit 0 verified, 1 not verified, 2 unreadable.
+
+use std::{io::Write as _, path::PathBuf, process::ExitCode};
+
+use clap::Parser;
+
+/// Verify a certificate, statement, row proof or checkpoint offline.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// The file
+    file: PathBuf,
+    /// Folder with trusted_root.json, obtained apart from the file
+    #[arg(long)]
+    trust: PathBuf,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let (code, text) = match obelus_verify::run(&arguments.file, &arguments.trust) {
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "obelus-verify: {error}");
+            return ExitCode::from(2);
+        }
+        Ok(report) if arguments.json => (!report.ok, serde_json::json!(report).to_string() + "\n"),
+        Ok(report) => (!report.ok, obelus_verify::describe(&report, &arguments.file)),
+    };
+    let written = std::io::stdout().write_all(text.as_bytes());
+    if written.is_err() { ExitCode::from(2) } else { ExitCode::from(u8::from(code)) }
+}
