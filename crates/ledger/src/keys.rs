@@ -1,12 +1,18 @@
-//! Ed25519 keys, one per role: PKCS#8 and SPKI PEM, key ids, signing and strict verification. Files are the caller's.
+//! Ed25519 keys, one per role: PKCS#8 and SPKI PEM, key ids, signing and strict verification. Files, their modes and
+//! where a passphrase comes from are the caller's.
 
 use std::{fmt, str::FromStr};
 
 use ed25519_dalek::{
     Signature, SigningKey, VerifyingKey,
-    pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, spki::der::pem::LineEnding},
+    pkcs8::{
+        DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey,
+        spki::der::{pem::LineEnding, zeroize::Zeroizing},
+    },
 };
 use obelus_core::Digest;
+// Named only to switch on PBES2 in the pkcs8 that ed25519-dalek re-exports.
+use pkcs8 as _;
 use serde::{Deserialize, Serialize};
 
 /// What a key is for. Keys are never shared between roles.
@@ -62,6 +68,9 @@ pub enum KeyError {
     /// The signature does not verify.
     #[error("the signature does not verify under key {0}")]
     Signature(Digest),
+    /// The private key is encrypted, and no passphrase was given or another one.
+    #[error("the private key is encrypted and the passphrase {0}")]
+    Passphrase(&'static str),
     /// The operating system gave no randomness.
     #[error("no randomness from the operating system: {0}")]
     Randomness(String),
@@ -147,21 +156,43 @@ impl PrivateKey {
         Self(SigningKey::from_bytes(seed))
     }
 
-    /// Reads a PKCS#8 PEM.
+    /// Reads an unencrypted PKCS#8 PEM.
     ///
     /// # Errors
     /// When it is not one.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
-        SigningKey::from_pkcs8_pem(pem).map(Self).map_err(|e| KeyError::Pem(e.to_string()))
+        Self::from_pem_with(pem, None)
     }
 
-    /// The PKCS#8 PEM. The caller writes it with mode 0600 and nowhere else.
+    /// Reads a PKCS#8 PEM, plain or encrypted with PBES2.
+    ///
+    /// # Errors
+    /// When it is not one, or is encrypted and the passphrase is missing or wrong.
+    pub fn from_pem_with(pem: &str, passphrase: Option<&str>) -> Result<Self, KeyError> {
+        let key = if pem.trim_start().starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----") {
+            let passphrase = passphrase.ok_or(KeyError::Passphrase("is missing"))?;
+            SigningKey::from_pkcs8_encrypted_pem(pem, passphrase)
+                .map_err(|_| KeyError::Passphrase("is wrong, or the file is damaged"))?
+        } else {
+            SigningKey::from_pkcs8_pem(pem).map_err(|e| KeyError::Pem(e.to_string()))?
+        };
+        Ok(Self(key))
+    }
+
+    /// The PKCS#8 PEM encrypted with PBES2 (scrypt, AES-256-CBC; `openssl pkey` reads it).
+    ///
+    /// # Errors
+    /// When the operating system gives no randomness.
+    pub fn to_encrypted_pem(&self, passphrase: &str) -> Result<Zeroizing<String>, KeyError> {
+        self.0.to_pkcs8_encrypted_pem(passphrase, LineEnding::LF).map_err(|e| KeyError::Randomness(e.to_string()))
+    }
+
+    /// The unencrypted PKCS#8 PEM. The caller writes it with mode 0600 and nowhere else.
     ///
     /// # Errors
     /// Never for a key of this type.
-    pub fn to_pem(&self) -> Result<String, KeyError> {
-        let pem = self.0.to_pkcs8_pem(LineEnding::LF).map_err(|e| KeyError::Pem(e.to_string()))?;
-        Ok(pem.to_string())
+    pub fn to_pem(&self) -> Result<Zeroizing<String>, KeyError> {
+        self.0.to_pkcs8_pem(LineEnding::LF).map_err(|e| KeyError::Pem(e.to_string()))
     }
 }
 
@@ -211,6 +242,28 @@ mod tests {
         signature[63] ^= 1;
         assert!(key.public_key().verify(b"strike", &signature).is_err());
         assert!(key.public_key().verify(b"strike", &signature[..63]).is_err());
+    }
+
+    #[test]
+    fn encrypted_keys_open_with_their_passphrase_only() {
+        let key = PrivateKey::from_seed(&[5; 32]);
+        let pem = key.to_encrypted_pem("correct horse").unwrap();
+        assert!(pem.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"));
+        let again = PrivateKey::from_pem_with(&pem, Some("correct horse")).unwrap();
+        assert_eq!(again.public_key(), key.public_key());
+        assert!(matches!(PrivateKey::from_pem(&pem), Err(KeyError::Passphrase(_))));
+        assert!(matches!(PrivateKey::from_pem_with(&pem, Some("wrong")), Err(KeyError::Passphrase(_))));
+    }
+
+    #[test]
+    fn the_key_id_is_that_of_securesystemslib() {
+        // Computed with Python: hashlib.sha256 over the canonical JSON of {keytype, scheme, keyval}.
+        let seed = hex::decode("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60").unwrap();
+        let key = PrivateKey::from_seed(&seed.try_into().unwrap());
+        assert_eq!(
+            key.public_key().id().to_string(),
+            "74c181c7ad8a0855d4b55e44d2ba87aabdddb196832571f15f92fece332e4916"
+        );
     }
 
     #[test]

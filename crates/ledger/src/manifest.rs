@@ -1,4 +1,6 @@
 //! The source manifest (`source-manifest/v1`): keyed, sorted source records under one root; presence and absence.
+//!
+//! Not here: the signed statement about the root (`attestation.rs`), and who may be told the manifest key.
 
 use hmac::{Hmac, KeyInit, Mac};
 use obelus_core::Digest;
@@ -108,5 +110,60 @@ impl Manifest {
         let path = merkle::inclusion_proof(&self.leaves, index)?;
         let record = String::from_utf8(record.to_vec()).ok()?;
         Some(Presence { key: *key, record, index: index as u64, path })
+    }
+}
+
+/// Proof that a source is in no manifest of this root: the two records between which it would stand. It shows those
+/// records, so it is for somebody entitled to the manifest key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Absence {
+    /// The last record before; none when the source would be the first.
+    pub before: Option<Presence>,
+    /// The first record after; none when the source would be the last.
+    pub after: Option<Presence>,
+}
+
+impl Manifest {
+    /// Absence of a key. `record` gives the bytes of the record with a key. None when the key is present, or when the
+    /// record of a neighbour cannot be had.
+    pub fn absence(&self, key: &Digest, record: impl Fn(&Digest) -> Option<Vec<u8>>) -> Option<Absence> {
+        let at = self.keys.binary_search(key).err()?;
+        let neighbour = |index: Option<usize>| -> Option<Option<Presence>> {
+            match index.and_then(|i| self.keys.get(i)) {
+                None => Some(None),
+                Some(key) => self.presence(key, &record(key)?).map(Some),
+            }
+        };
+        Some(Absence { before: neighbour(at.checked_sub(1))?, after: neighbour(Some(at))? })
+    }
+}
+
+impl Absence {
+    /// Checks that no source of this name is in the manifest of `size` records under `root`.
+    ///
+    /// # Errors
+    /// When a neighbour's record is not canonical.
+    pub fn verify(
+        &self,
+        manifest_key: &[u8; 32],
+        source: &str,
+        size: u64,
+        root: &Digest,
+    ) -> Result<bool, CanonicalError> {
+        let wanted = key(manifest_key, source);
+        for neighbour in self.before.iter().chain(&self.after) {
+            match neighbour.verify(size, root)? {
+                // The order is by key: a neighbour under another key than its source's would prove nothing.
+                Some(record) if key(manifest_key, &record.source) == neighbour.key => {}
+                _ => return Ok(false),
+            }
+        }
+        Ok(match (&self.before, &self.after) {
+            (None, None) => size == 0 && *root == merkle::root(&[]),
+            (None, Some(after)) => after.index == 0 && wanted < after.key,
+            (Some(before), None) => before.index + 1 == size && before.key < wanted,
+            (Some(before), Some(after)) => before.index + 1 == after.index && before.key < wanted && wanted < after.key,
+        })
     }
 }

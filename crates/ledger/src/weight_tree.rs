@@ -58,6 +58,9 @@ pub enum LayoutError {
     Canonical(#[from] CanonicalError),
 }
 
+/// Rows larger than this are in no model; a layout from outside that names one is refused.
+const LARGEST_ROW_BYTES: u64 = 1 << 24;
+
 /// The matrices of a neuron, in the order in which their rows are hashed.
 pub const NEURON_PARTS: [&str; 3] = ["gate", "up", "down"];
 
@@ -96,11 +99,12 @@ impl Layout {
         let mut next = 0u64;
         for (i, place) in self.0.iter().enumerate() {
             let ascends = i == 0 || self.0[i - 1].name < place.name;
-            let end = place.first_leaf.checked_add(place.rows).filter(|end| *end < 1 << 40);
-            match end {
-                Some(end) if ascends && place.first_leaf == next && place.row_bytes < 1 << 30 => next = end,
-                _ => return Err(LayoutError::Order(place.name.clone())),
-            }
+            // A leaf is hashed with its row as u32 and the length of its name as u16.
+            let sized = u32::try_from(place.rows).is_ok()
+                && u16::try_from(place.name.len()).is_ok()
+                && place.row_bytes <= LARGEST_ROW_BYTES;
+            let end = place.first_leaf.checked_add(place.rows).filter(|_| sized && ascends && place.first_leaf == next);
+            next = end.ok_or_else(|| LayoutError::Order(place.name.clone()))?;
         }
         Ok(())
     }
@@ -171,4 +175,69 @@ pub fn leaf_hash(name: &str, row: u32, pieces: &[&[u8]]) -> Digest {
 pub fn zero_leaf_hash(place: &Place, leaf: u64) -> Digest {
     let zeros = vec![0; place.row_bytes as usize];
     leaf_hash(&place.name, (leaf - place.first_leaf) as u32, &[&zeros])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(name: &str, rows: u64, row_bytes: u64) -> TensorRows {
+        TensorRows { name: name.to_owned(), dtype: "float32".to_owned(), rows, row_bytes }
+    }
+
+    fn small() -> Vec<TensorRows> {
+        let neurons = ["down", "gate", "up"].map(|part| rows(&format!("layers.0.mlp.sinks.{part}"), 4, 8));
+        let others = [rows("norm.weight", 1, 8), rows("embed.weight", 3, 8), rows("layers.0.attn.q.weight", 2, 8)];
+        others.into_iter().chain(neurons).collect()
+    }
+
+    #[test]
+    fn places_are_sorted_and_neurons_merged() {
+        let layout = Layout::new(small()).unwrap();
+        layout.check().unwrap();
+        let found: Vec<_> = layout.0.iter().map(|p| (p.name.as_str(), p.rows, p.row_bytes, p.first_leaf)).collect();
+        let wanted = [
+            ("embed.weight", 3, 8, 0),
+            ("layers.0.attn.q.weight", 2, 8, 3),
+            ("layers.0.mlp.sinks", 4, 24, 5),
+            ("norm.weight", 1, 8, 9),
+        ];
+        assert_eq!(found, wanted);
+        assert_eq!(layout.leaves(), 10);
+        assert_eq!(layout.neuron_leaves(&[vec![0, 3]]), Some(vec![5, 8]));
+        assert_eq!(layout.neuron_leaves(&[vec![4]]), None);
+        assert_eq!(layout.neuron_leaves(&[vec![0], vec![0]]), None);
+        for leaf in 0..10 {
+            let place = layout.place_of(leaf).unwrap();
+            assert!((place.first_leaf..place.first_leaf + place.rows).contains(&leaf));
+        }
+        assert!(layout.place_of(10).is_none());
+    }
+
+    #[test]
+    fn incomplete_and_uneven_neurons_are_refused() {
+        let mut tensors = small();
+        tensors.pop();
+        assert!(matches!(Layout::new(tensors), Err(LayoutError::Neurons(_))));
+        let mut tensors = small();
+        tensors.last_mut().unwrap().row_bytes = 16;
+        assert!(matches!(Layout::new(tensors), Err(LayoutError::Neurons(_))));
+    }
+
+    #[test]
+    fn absurd_layouts_are_refused() {
+        let changes: [fn(&mut Layout); 6] = [
+            |l| l.0.swap(0, 1),
+            |l| l.0[1].first_leaf += 1,
+            |l| l.0[0].rows = u64::MAX,
+            |l| l.0[0].row_bytes = 1 << 40,
+            |l| l.0[2].name = "x".repeat(70_000),
+            |l| l.0[1].name = l.0[0].name.clone(),
+        ];
+        for (i, change) in changes.iter().enumerate() {
+            let mut layout = Layout::new(small()).unwrap();
+            change(&mut layout);
+            assert!(layout.check().is_err(), "change {i}");
+        }
+    }
 }

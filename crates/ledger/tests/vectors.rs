@@ -59,8 +59,11 @@ fn weight_tree_and_row_proof_match_the_vectors() {
     proof.verify(&layout, &zeroed, &before, &after).unwrap();
     assert!(proof.verify(&layout, &zeroed, &after, &before).is_err());
     assert!(proof.verify(&layout, &zeroed[..1], &before, &after).is_err());
-    let bytes = proof.to_bytes().unwrap();
-    assert_eq!(RowProof::from_bytes(&bytes).unwrap(), proof);
+    for bytes in [proof.to_bytes().unwrap(), proof.to_gzip().unwrap()] {
+        assert_eq!(RowProof::from_bytes(&bytes).unwrap(), proof);
+        assert!(RowProof::from_bytes(&[&bytes[..], b"\n"].concat()).is_err());
+        assert!(RowProof::from_bytes(&bytes[..bytes.len() - 1]).is_err());
+    }
 }
 
 #[test]
@@ -80,6 +83,20 @@ fn every_flipped_byte_of_a_row_proof_is_noticed() {
         }
         assert!(!accepts(&bytes[..i]), "truncated to {i} bytes");
     }
+}
+
+#[test]
+fn a_proof_that_unpacks_to_too_much_is_refused() {
+    // 300 MB of zeros in 300 kB: refused at the limit, whatever it would have held.
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    let zeros = vec![0; 1 << 20];
+    for _ in 0..300 {
+        std::io::Write::write_all(&mut gzip, &zeros).unwrap();
+    }
+    let refused = RowProof::from_bytes(&gzip.finish().unwrap()).unwrap_err();
+    assert!(refused.to_string().contains("more than"), "{refused}");
+    let deep = "[".repeat(1 << 20);
+    assert!(RowProof::from_bytes(deep.as_bytes()).is_err());
 }
 
 #[test]
@@ -108,6 +125,55 @@ fn manifest_matches_the_vectors() {
     let absent = manifest::key(&manifest_key, vector["absent"].as_str().unwrap());
     assert_eq!(absent, digest(&vector["absent_key"]));
     assert!(manifest.presence(&absent, b"{}").is_none());
+
+    let record = |key: &Digest| records.iter().find(|(k, _)| k == key).map(|(_, record)| record.clone());
+    let proof = manifest.absence(&absent, record).unwrap();
+    assert!(proof.before.is_none());
+    assert!(proof.verify(&manifest_key, "factbook/zz", 4, &root).unwrap());
+    assert!(!proof.verify(&manifest_key, "factbook/zz", 5, &root).unwrap());
+    for (key, bytes) in &records {
+        assert!(manifest.absence(key, record).is_none());
+        let present: SourceRecord = canonical::from_bytes(bytes).unwrap();
+        assert!(!proof.verify(&manifest_key, &present.source, 4, &root).unwrap());
+    }
+}
+
+proptest! {
+    #[test]
+    fn absence_is_proved_for_the_absent_and_for_nobody_else(
+        names in prop::collection::btree_set("[a-f]{1,3}", 0..20),
+        asked in "[a-f]{1,3}",
+        drop_edge: bool,
+    ) {
+        let manifest_key = [9; 32];
+        let record = |name: &str| canonical::to_bytes(&SourceRecord {
+            source: name.to_owned(),
+            publisher: String::new(),
+            license: String::new(),
+            documents: 1,
+            content_digest: Digest::sha256(name),
+            seed: Digest::sha256([name, "seed"].concat()),
+            segment: 0,
+            salt: "00".repeat(16),
+        }).unwrap();
+        let records: BTreeMap<Digest, Vec<u8>> =
+            names.iter().map(|name| (manifest::key(&manifest_key, name), record(name))).collect();
+        let manifest = Manifest::new(records.clone());
+        let (size, root) = (names.len() as u64, manifest.root());
+        let key = manifest::key(&manifest_key, &asked);
+        let proof = manifest.absence(&key, |k| records.get(k).cloned());
+        prop_assert_eq!(proof.is_none(), names.contains(&asked));
+        if let Some(mut proof) = proof {
+            prop_assert!(proof.verify(&manifest_key, &asked, size, &root).unwrap());
+            for present in &names {
+                prop_assert!(!proof.verify(&manifest_key, present, size, &root).unwrap());
+            }
+            if proof.before.is_some() && proof.after.is_some() {
+                if drop_edge { proof.before = None } else { proof.after = None }
+                prop_assert!(!proof.verify(&manifest_key, &asked, size, &root).unwrap());
+            }
+        }
+    }
 }
 
 proptest! {

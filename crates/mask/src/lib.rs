@@ -139,14 +139,46 @@ impl Words {
 
     /// A uniform number below `m`. Words that would favour small results are drawn again.
     fn below(&mut self, m: u64) -> u64 {
-        // 2^64 mod m, without 128-bit numbers.
-        let excess = (u64::MAX % m + 1) % m;
         loop {
-            let word = self.word();
-            // word < 2^64 - excess
-            if word <= u64::MAX - excess {
-                return word % m;
+            if let Some(number) = fold(self.word(), m) {
+                return number;
             }
         }
+    }
+}
+
+/// `word mod m`, or None for the last `2^64 mod m` words: they would make some numbers likelier than others.
+fn fold(word: u64, m: u64) -> Option<u64> {
+    // 2^64 mod m, without 128-bit numbers.
+    let excess = (u64::MAX % m + 1) % m;
+    (word <= u64::MAX - excess).then_some(word % m)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_number_is_equally_likely(m in 1u64.., word: u64) {
+            // Accepted words are 0..whole, and whole is the largest multiple of m up to 2^64: each number has whole/m.
+            let whole = (1u128 << 64) / u128::from(m) * u128::from(m);
+            for word in [word, (whole - 1) as u64, whole as u64, u64::MAX] {
+                let wanted = (u128::from(word) < whole).then_some(word % m);
+                prop_assert_eq!(fold(word, m), wanted);
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_spread_evenly() {
+        let mut words = Words::new(&[7; 32], 0, 64, 8);
+        let mut counts = [0u32; 10];
+        for _ in 0..50_000 {
+            counts[words.below(10) as usize] += 1;
+        }
+        // Five standard deviations (67) about the expectation.
+        assert!(counts.iter().all(|c| (4_665..=5_335).contains(c)), "{counts:?}");
     }
 }

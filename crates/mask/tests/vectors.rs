@@ -34,7 +34,8 @@ fn masks_match_the_vectors() {
     let cases = vectors("null-mask/v1");
     assert_eq!(cases.len(), 6);
     for case in cases {
-        let found = mask(&bytes(&case["seed"]), number(&case["layer"]), number(&case["n"]), number(&case["k"])).unwrap();
+        let found =
+            mask(&bytes(&case["seed"]), number(&case["layer"]), number(&case["n"]), number(&case["k"])).unwrap();
         if let Some(wanted) = case["neurons"].as_array() {
             assert_eq!(found, wanted.iter().map(number).collect::<Vec<_>>());
         } else {
@@ -59,6 +60,7 @@ proptest! {
         prop_assert_eq!(lit.len(), k as usize);
         prop_assert!(lit.windows(2).all(|w| w[0] < w[1]));
         prop_assert!(lit.last().is_none_or(|last| *last < n));
+        prop_assert_eq!(lit, mask(&seed, layer, n, k).unwrap());
     }
 
     #[test]
