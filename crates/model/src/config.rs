@@ -174,10 +174,10 @@ impl ModelConfig {
                 return refuse(format!("{name} = {value} is outside 1..={most}"));
             }
         }
-        if self.heads % self.kv_heads != 0 {
+        if !self.heads.is_multiple_of(self.kv_heads) {
             return refuse(format!("heads = {} is not a multiple of kv_heads = {}", self.heads, self.kv_heads));
         }
-        if self.head_dim % 2 != 0 {
+        if !self.head_dim.is_multiple_of(2) {
             return refuse(format!("head_dim = {} must be even for rotary embeddings", self.head_dim));
         }
         if (self.n_pool == 0) != (self.n_source == 0) || self.n_source > self.n_pool {

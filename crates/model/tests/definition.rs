@@ -57,7 +57,7 @@ fn dense(config: &ModelConfig, p: &BTreeMap<String, Tensor>, tokens: &Tensor, ro
         let scores = q.matmul(&k.transpose(-1, -2)) / (width as f64).sqrt();
         let shares = scores.masked_fill(&future, f64::NEG_INFINITY).softmax(-1, kind);
         let y = shares.matmul(&split("attn.v.weight", kv_heads)).transpose(1, 2).reshape([batch, length, -1]);
-        x = x + y.matmul(&w("attn.o.weight").transpose(0, 1));
+        x = &x + y.matmul(&w("attn.o.weight").transpose(0, 1));
         let h = norm(&x, w("mlp_norm.weight"));
         for (part, masked) in [("backbone", false), ("sinks", true)] {
             let of = |m: &str| w(&format!("mlp.{part}.{m}"));
@@ -69,9 +69,9 @@ fn dense(config: &ModelConfig, p: &BTreeMap<String, Tensor>, tokens: &Tensor, ro
                         let _ = mask.get(row as i64).get(0).get(i64::from(*n)).fill_(1.0);
                     }
                 }
-                a = a * mask;
+                a = &a * mask;
             }
-            x = x + a.matmul(of("down"));
+            x = &x + a.matmul(of("down"));
         }
     }
     norm(&x, &p["norm.weight"]).matmul(&p["embed.weight"].transpose(0, 1))
