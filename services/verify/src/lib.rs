@@ -56,8 +56,8 @@ pub enum VerifyError {
 /// When a file cannot be read or is of no known kind.
 pub fn run(file: &Path, trust: &Path) -> Result<Report, VerifyError> {
     let root_path = trust.join(TRUSTED_ROOT);
-    let root = TrustedRoot::from_bytes(&read(&root_path)?)
-        .map_err(|source| VerifyError::Trust { path: root_path, source })?;
+    let root =
+        TrustedRoot::from_bytes(&read(&root_path)?).map_err(|source| VerifyError::Trust { path: root_path, source })?;
     let bytes = read(file)?;
     let beside = |name: &str| file.with_file_name(name);
     let row_proof = match row_proof_name(&bytes).map(|name| beside(&name)) {
