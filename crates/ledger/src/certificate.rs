@@ -63,8 +63,8 @@ pub struct CertificateDocument {
     pub format: String,
     /// One of each exhibit, in log order.
     pub exhibits: Vec<Logged>,
-    /// The source's record and its place in the manifest.
-    pub source: Presence,
+    /// The records of the struck sources and their places in the manifest, ascending by key.
+    pub sources: Vec<Presence>,
     /// Layout of the checkpoint.
     pub layout: Layout,
     /// Signed checkpoint that covers every exhibit.

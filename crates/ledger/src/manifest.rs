@@ -46,6 +46,16 @@ pub fn leaf(key: &Digest, record: &[u8]) -> Digest {
     merkle::leaf_hash(&[key.as_ref(), record].concat())
 }
 
+/// Digest of a list of sources: SHA-256 of the canonical JSON of `[key, SHA-256 of record]` pairs, ascending by key.
+///
+/// # Errors
+/// Never for digests.
+pub fn list_digest(sources: impl IntoIterator<Item = (Digest, Digest)>) -> Result<Digest, CanonicalError> {
+    let mut pairs: Vec<(Digest, Digest)> = sources.into_iter().collect();
+    pairs.sort_unstable();
+    Ok(Digest::sha256(canonical::to_bytes(&pairs)?))
+}
+
 /// A manifest's records sorted by key, as keys and leaf hashes.
 #[derive(Clone, Debug)]
 pub struct Manifest {

@@ -265,19 +265,19 @@ predicate! {
         request: String,
         /// Model name.
         model: String,
-        /// Manifest key of the source.
-        source_key: Digest,
-        /// SHA-256 of the source's record.
-        source_record: Digest,
+        /// Digest of the list of struck sources, see [`crate::manifest::list_digest`].
+        sources: Digest,
+        /// Number of struck sources.
+        source_count: u64,
         /// Envelope digest of the manifest.
         manifest: Digest,
         /// Envelope digest of the training run.
         training: Digest,
         /// Generation after the strike.
         generation: u64,
-        /// Neurons zeroed in each layer.
-        neurons_per_layer: u64,
-        /// SHA-256 over the canonical JSON of the neuron lists, one a layer.
+        /// Neurons zeroed over all layers.
+        neuron_count: u64,
+        /// SHA-256 over the canonical JSON of the neuron lists, one ascending list a layer.
         neurons: Digest,
         /// Weight root before.
         root_before: Digest,
@@ -305,8 +305,8 @@ predicate! {
         request: String,
         /// Model name.
         model: String,
-        /// Manifest key of the source.
-        source_key: Digest,
+        /// Digest of the list of sources, see [`crate::manifest::list_digest`].
+        sources: Digest,
         /// SHA-256 of the canonical protocol.
         protocol: Digest,
         /// Digest over the salted digests of the probes.

@@ -2,6 +2,8 @@
 //!
 //! Keys come from the trusted root, never from the document. Not here: reading files, and any model.
 
+use std::collections::BTreeSet;
+
 use obelus_core::Digest;
 use obelus_mask::{Segment, derive_seed, neurons};
 use serde::Serialize;
@@ -280,41 +282,49 @@ fn certificate_checks(
     let (campaign, erasure) = (&opened.campaign.predicate, &opened.erasure.predicate);
     let manifest = &opened.manifest.predicate;
     let root = opened.manifest.subject().digest.sha256.ok_or("the manifest has no root")?;
-    let record = document.source.verify(manifest.count, &root).map_err(|e| e.to_string())?;
-    let record = record.ok_or("the source's record is not in the manifest")?;
-    let record_digest = Digest::sha256(document.source.record.as_bytes());
-    checks.holds(
-        "source",
-        document.source.key == erasure.source_key && record_digest == erasure.source_record,
-        &format!("record {} of {} in the manifest is the struck source", document.source.index, manifest.count),
-        "the erasure is about another source than the record",
-    );
-
-    let seed = derive_seed(campaign.campaign_salt.as_bytes(), &campaign.lineage, &record.source);
-    checks.holds(
-        "seed",
-        Digest::new(seed) == record.seed,
-        "recomputed from the campaign salt, lineage and source id",
-        "the record's seed is not the one that its source id gives",
-    );
-    let segments: Vec<Segment> =
-        campaign.segments.iter().map(|s| Segment { base: s.base, n: s.n, k: s.k }).take(1).collect();
+    let segments: Vec<Segment> = campaign.segments.iter().map(|s| Segment { base: s.base, n: s.n, k: s.k }).collect();
     if campaign.layers > 1 << 10 || segments.iter().any(|s| s.k > 1 << 16) {
         return Err("the campaign's sizes are absurd".to_owned());
     }
-    let per_layer = (0..campaign.layers)
-        .map(|l| neurons(&seed, &segments, if campaign.same_mask_in_all_layers { 0 } else { l }))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|e| e.to_string())?;
+    let mut listed = Vec::new();
+    let mut per_layer = vec![BTreeSet::new(); campaign.layers as usize];
+    for presence in &document.sources {
+        let record = presence.verify(manifest.count, &root).map_err(|e| e.to_string())?;
+        let record = record.ok_or("a source's record is not in the manifest")?;
+        let seed = derive_seed(campaign.campaign_salt.as_bytes(), &campaign.lineage, &record.source);
+        if Digest::new(seed) != record.seed {
+            return Err(format!("the seed in the record of {} is not the one that its id gives", record.source));
+        }
+        let segment = usize::try_from(record.segment).ok().and_then(|i| segments.get(i..=i));
+        let segment = segment.ok_or_else(|| format!("the record of {} names no segment of the pool", record.source))?;
+        for (layer, struck) in (0..).zip(&mut per_layer) {
+            let layer = if campaign.same_mask_in_all_layers { 0 } else { layer };
+            struck.extend(neurons(&seed, segment, layer).map_err(|e| e.to_string())?);
+        }
+        listed.push((presence.key, Digest::sha256(presence.record.as_bytes())));
+    }
+    checks.holds(
+        "sources",
+        listed.windows(2).all(|w| w[0].0 < w[1].0)
+            && listed.len() as u64 == erasure.source_count
+            && manifest::list_digest(listed.iter().copied()).is_ok_and(|d| d == erasure.sources),
+        &format!(
+            "{} of {} records in the manifest, seeds recomputed from the source ids",
+            listed.len(),
+            manifest.count
+        ),
+        "the erasure is about other sources than the records",
+    );
+    let per_layer: Vec<Vec<u32>> = per_layer.into_iter().map(|struck| struck.into_iter().collect()).collect();
+    let count: usize = per_layer.iter().map(Vec::len).sum();
     let lists = canonical::to_bytes(&per_layer).map_err(|e| e.to_string())?;
     checks.holds(
         "neurons",
-        Digest::sha256(lists) == erasure.neurons && campaign.mask_scheme == "null-mask/v1",
-        &format!(
-            "{} neurons in each of {} layers recomputed from the seed",
-            erasure.neurons_per_layer, campaign.layers
-        ),
-        "the neurons struck are not those that the seed gives",
+        Digest::sha256(lists) == erasure.neurons
+            && campaign.mask_scheme == "null-mask/v1"
+            && erasure.neuron_count == count as u64,
+        &format!("{count} neurons in {} layers recomputed from the seeds", campaign.layers),
+        "the neurons struck are not those that the seeds give",
     );
 
     document.layout.check().map_err(|e| e.to_string())?;
@@ -361,7 +371,7 @@ fn citations(opened: &Opened) -> Result<String, String> {
         ("the manifest is of another lineage", opened.manifest.predicate.lineage == opened.campaign.predicate.lineage),
         ("the training cites another manifest", t.manifest == manifest),
         ("the erasure cites another manifest or training", e.manifest == manifest && e.training == training),
-        ("the protocol is about another source", p.source_key == e.source_key && p.model == e.model),
+        ("the protocol is about other sources", p.sources == e.sources && p.model == e.model),
         ("the verification cites another protocol", v.protocol == protocol && v.baselines == p.baselines),
         (
             "the certificate cites another erasure or verification",
