@@ -1,1 +1,44 @@
-//! Database migrations, one file per change.
+//! The database's shape, one file per change, applied in order on SQLite and on PostgreSQL.
+//!
+//! Not here: queries and rows (`obelus-store`). A change that was released is never edited; the next one is a new file.
+//! There is no way down: a database is taken back by restoring a copy of it.
+
+mod append_only;
+mod columns;
+mod m0001_statements_and_log;
+mod m0002_campaigns_and_sources;
+mod m0003_corpora_and_models;
+mod m0004_requests;
+mod m0005_erasures;
+mod m0006_verifications_and_certificates;
+mod m0007_audit_events;
+
+use sea_orm_migration::{
+    prelude::{DbErr, MigrationTrait, MigratorTrait, async_trait},
+    sea_orm::DatabaseTransaction,
+};
+
+/// Applies the changes that the database lacks, oldest first, in the caller's transaction.
+///
+/// # Errors
+/// When a change fails, or the database has one that is not known here.
+pub async fn up(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    Migrator::up(transaction, None).await
+}
+
+struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m0001_statements_and_log::Migration),
+            Box::new(m0002_campaigns_and_sources::Migration),
+            Box::new(m0003_corpora_and_models::Migration),
+            Box::new(m0004_requests::Migration),
+            Box::new(m0005_erasures::Migration),
+            Box::new(m0006_verifications_and_certificates::Migration),
+            Box::new(m0007_audit_events::Migration),
+        ]
+    }
+}

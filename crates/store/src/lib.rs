@@ -1,1 +1,49 @@
-//! Database entities and queries.
+//! What the house remembers: rows and queries on SQLite and PostgreSQL.
+//!
+//! Reading functions take anything that can read ([`Db`] or [`Write`]); changing functions take a [`Write`], which is a
+//! transaction, so that a change and its audit event are kept or lost together:
+//!
+//! ```no_run
+//! # async fn example(db: &obelus_store::Db, now: obelus_core::Timestamp) -> Result<(), obelus_store::Error> {
+//! use obelus_store::{audit, requests, requests::RequestState};
+//! let write = db.write().await?;
+//! requests::advance(&write, "OB-2026-000001", RequestState::Received, RequestState::Suppressed).await?;
+//! audit::append(&write, now, "mara", "suppress", "OB-2026-000001", "{}").await?;
+//! write.commit().await
+//! # }
+//! ```
+//!
+//! After an error the [`Write`] is dropped, which `?` does by itself: part of a change must not be committed.
+//!
+//! `None` always means that there is no such row; whatever else goes wrong is an error. Changes of state name the state
+//! they start from, and fail when the row is in another.
+//!
+//! Not here: what a proof or a signature is (`obelus-ledger`), who may do what (`obelus-policy`), files and their bytes.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report"))]
+
+mod column;
+mod database;
+mod entities;
+mod error;
+mod reference;
+mod request_state;
+
+pub mod approvals;
+pub mod audit;
+pub mod campaigns;
+pub mod certificates;
+pub mod copies;
+pub mod corpora;
+pub mod erasures;
+pub mod log;
+pub mod manifests;
+pub mod models;
+pub mod persons;
+pub mod requests;
+pub mod sources;
+pub mod statements;
+pub mod verifications;
+
+pub use column::{Bytes32, Micros, Names, Sha256};
+pub use database::{Backend, Db, Read, Write, connect, connect_sqlite};
+pub use error::{Error, Result};

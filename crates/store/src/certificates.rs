@@ -1,0 +1,131 @@
+//! Certificates that were issued. One exists only with a stored statement, a judged verification run and a recorded
+//! erasure behind it. Not here: the documents, which are files, and their signatures.
+
+use obelus_core::{Digest, Timestamp};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
+
+use crate::{
+    column::{Micros, Sha256, words},
+    database::{Connected, Read, Write},
+    entities::certificates::{Column, Entity},
+    erasures::{self, ErasureState},
+    error::{Error, Result},
+    reference,
+    verifications::{self, RunPhase},
+};
+
+pub use crate::entities::certificates::Model as Certificate;
+
+words!(
+    /// Whether a certificate stands.
+    CertificateStatus {
+        /// It is the newest of its request and source.
+        Valid = "valid",
+        /// A later one of the same request and source replaces it.
+        Superseded = "superseded",
+    }
+);
+
+/// A certificate to be issued.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewCertificate {
+    /// Its name, from [`reserve`].
+    pub id: String,
+    /// The run that it cites; model, source, request and verdict are the run's.
+    pub verification_run: String,
+    /// The level reached, such as `L3`.
+    pub level: String,
+    /// The document, relative to the data directory.
+    pub path: String,
+    /// SHA-256 of the signed `certificate/v1`, which must be stored already.
+    pub statement: Digest,
+}
+
+/// The name of the next certificate, which its statement states. A name that is not used is lost.
+///
+/// # Errors
+/// When the database fails.
+pub async fn reserve(write: &Write, now: Timestamp) -> Result<String> {
+    reference::next(write, "CT", now).await
+}
+
+/// Issues a certificate; earlier ones of the same request and source are superseded.
+///
+/// # Errors
+/// [`Error::State`] when the run is not judged or belongs to no request, or the erasure is not recorded;
+/// [`Error::Exists`] when the run has a certificate.
+pub async fn issue(write: &Write, certificate: NewCertificate, now: Timestamp) -> Result<Certificate> {
+    let NewCertificate { id, verification_run, level, path, statement } = certificate;
+    let run = verifications::get(write, &verification_run)
+        .await?
+        .ok_or_else(|| Error::missing("verification run", &verification_run))?;
+    let not_ready = |what, key: &str, expected: &str, found: String| Error::State {
+        what,
+        key: key.to_owned(),
+        expected: expected.to_owned(),
+        found,
+    };
+    let (RunPhase::Judged, Some(verdict)) = (run.phase, run.verdict) else {
+        return Err(not_ready("verification run", &run.id, "judged", run.phase.to_string()));
+    };
+    let Some(request) = run.request else {
+        return Err(not_ready("verification run", &run.id, "a request's", "nobody's".to_owned()));
+    };
+    let erasure =
+        erasures::get(write, &request).await?.ok_or_else(|| Error::missing("erasure of request", &request))?;
+    if erasure.state != ErasureState::Recorded {
+        return Err(not_ready("erasure of request", &request, "recorded", erasure.state.to_string()));
+    }
+    Entity::update_many()
+        .col_expr(Column::Status, Expr::value(CertificateStatus::Superseded))
+        .filter(Column::Request.eq(request.as_str()))
+        .filter(Column::SourceId.eq(run.source_id.as_str()))
+        .exec(write.connection())
+        .await?;
+    let row = Certificate {
+        id,
+        request,
+        model: run.model,
+        source_id: run.source_id,
+        status: CertificateStatus::Valid,
+        level,
+        verdict,
+        issued_at: Micros(now),
+        path,
+        verification_run,
+        statement: Sha256(statement),
+    };
+    Entity::insert(row.clone().into_active_model())
+        .exec_without_returning(write.connection())
+        .await
+        .map_err(|error| Error::inserting(error, "certificate", &row.id))?;
+    Ok(row)
+}
+
+/// A certificate by name.
+///
+/// # Errors
+/// When the database fails.
+pub async fn get(db: &impl Read, id: &str) -> Result<Option<Certificate>> {
+    Ok(Entity::find_by_id(id).one(db.connection()).await?)
+}
+
+/// The certificates of a request, oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_request(db: &impl Read, request: &str) -> Result<Vec<Certificate>> {
+    Ok(Entity::find().filter(Column::Request.eq(request)).order_by_asc(Column::Id).all(db.connection()).await?)
+}
+
+/// At most `limit` certificates by name, from the first greater than `after`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn page(db: &impl Read, after: Option<&str>, limit: u64) -> Result<Vec<Certificate>> {
+    let mut query = Entity::find();
+    if let Some(id) = after {
+        query = query.filter(Column::Id.gt(id));
+    }
+    Ok(query.order_by_asc(Column::Id).limit(limit).all(db.connection()).await?)
+}

@@ -1,0 +1,211 @@
+//! Opening the database, reading from it and writing to it in transactions. Not here: any table.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use crate::error::{Error, Result};
+
+/// Readers beside the one writer. More than threads that ask at once help nobody on SQLite.
+const CONNECTIONS: u32 = 8;
+/// How long to wait for another process's transaction, and for a free connection.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Names this program's migration lock in PostgreSQL: the first bytes of the name, so that it is unlikely to be another's.
+const MIGRATION_LOCK: i64 = i64::from_be_bytes(*b"obelus/m");
+
+/// The two databases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// One file in the data directory.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+/// An open database. Clones share its connections.
+#[derive(Clone, Debug)]
+pub struct Db {
+    connection: DatabaseConnection,
+    /// SQLite has one writer at a time and lets waiting ones starve; here they queue. None on PostgreSQL.
+    turn: Option<Arc<Mutex<()>>>,
+}
+
+/// A transaction that may change rows. Dropped without [`Write::commit`], it leaves nothing behind.
+#[derive(Debug)]
+pub struct Write {
+    transaction: DatabaseTransaction,
+    _turn: Option<OwnedMutexGuard<()>>,
+}
+
+mod sealed {
+    use sea_orm::ConnectionTrait;
+
+    pub trait Connected: Sync {
+        type Connection: ConnectionTrait;
+
+        fn connection(&self) -> &Self::Connection;
+    }
+}
+pub(crate) use sealed::Connected;
+
+/// What rows can be read from: [`Db`], or [`Write`], which sees its own changes.
+pub trait Read: Connected {}
+
+impl Connected for Db {
+    type Connection = DatabaseConnection;
+
+    fn connection(&self) -> &DatabaseConnection {
+        &self.connection
+    }
+}
+
+impl Connected for Write {
+    type Connection = DatabaseTransaction;
+
+    fn connection(&self) -> &DatabaseTransaction {
+        &self.transaction
+    }
+}
+
+impl Read for Db {}
+impl Read for Write {}
+
+/// Opens `sqlite:PATH`, `sqlite://PATH` (the file is made if there is none) or `postgres://…`.
+///
+/// # Errors
+/// When the address is of another kind, or the database cannot be opened.
+pub async fn connect(url: &str) -> Result<Db> {
+    if let Some(path) = url.strip_prefix("sqlite:") {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        return connect_sqlite(Path::new(path)).await;
+    }
+    if !DbBackend::Postgres.is_prefix_of(url) {
+        let reason = "an address begins with sqlite: or postgres://".to_owned();
+        return Err(Error::Open { url: without_password(url), reason });
+    }
+    let connection = Database::connect(options(url))
+        .await
+        .map_err(|error| Error::Open { url: without_password(url), reason: error.to_string() })?;
+    Ok(Db { connection, turn: None })
+}
+
+/// Opens the SQLite file at `path`, which is made if there is none.
+///
+/// # Errors
+/// When the file cannot be opened or is no database.
+pub async fn connect_sqlite(path: &Path) -> Result<Db> {
+    let mut options = options("sqlite::memory:");
+    let file = path.to_owned();
+    options.map_sqlx_sqlite_opts(move |sqlite: SqliteConnectOptions| {
+        sqlite
+            .in_memory(false)
+            .shared_cache(false)
+            .filename(&file)
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // In WAL mode NORMAL may lose the last transactions when power fails; a lost erasure must not look undone.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(PATIENCE)
+    });
+    let connection = Database::connect(options)
+        .await
+        .map_err(|error| Error::Open { url: path.display().to_string(), reason: error.to_string() })?;
+    Ok(Db { connection, turn: Some(Arc::default()) })
+}
+
+fn options(url: &str) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    // Statements are not logged: their values are keys, names and text.
+    options
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(PATIENCE)
+        .connect_timeout(PATIENCE)
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false);
+    options
+}
+
+fn without_password(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, place))) => format!("{scheme}://…@{place}"),
+        _ => url.to_owned(),
+    }
+}
+
+impl Db {
+    /// Which of the two databases it is.
+    pub fn backend(&self) -> Backend {
+        match self.connection.get_database_backend() {
+            DbBackend::Postgres => Backend::Postgres,
+            _ => Backend::Sqlite,
+        }
+    }
+
+    /// Brings the database to this program's shape: all changes that it lacks, or none of them.
+    ///
+    /// # Errors
+    /// When a change fails, or the database has one that this program does not know.
+    pub async fn migrate(&self) -> Result<()> {
+        let write = self.write().await?;
+        if self.backend() == Backend::Postgres {
+            // Several services start at once. The lock ends with the transaction.
+            let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
+            write.transaction.execute_unprepared(&lock).await?;
+        }
+        obelus_migrations::up(&write.transaction).await.map_err(Error::Migrate)?;
+        write.commit().await
+    }
+
+    /// Begins a transaction that may change rows. On SQLite it waits for its turn and has the write lock from the start:
+    /// one that reads first and writes later would fail when another wrote in between.
+    ///
+    /// # Errors
+    /// When no connection or no lock can be had in a minute.
+    pub async fn write(&self) -> Result<Write> {
+        let turn = match &self.turn {
+            Some(turn) => Some(Arc::clone(turn).lock_owned().await),
+            None => None,
+        };
+        let mode = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let transaction = self.connection.begin_with_options(mode).await?;
+        Ok(Write { transaction, _turn: turn })
+    }
+
+    /// Closes all connections, those of clones too.
+    ///
+    /// # Errors
+    /// When the driver reports one.
+    pub async fn close(self) -> Result<()> {
+        Ok(self.connection.close().await?)
+    }
+}
+
+impl Write {
+    /// Makes the changes permanent.
+    ///
+    /// # Errors
+    /// When the database refuses; then nothing was changed.
+    pub async fn commit(self) -> Result<()> {
+        Ok(self.transaction.commit().await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_shown_without_their_passwords() {
+        assert_eq!(without_password("postgres://me:se@cret@db:5432/x"), "postgres://…@db:5432/x");
+        assert_eq!(without_password("mysql://db/x"), "mysql://db/x");
+    }
+}

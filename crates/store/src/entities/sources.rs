@@ -1,0 +1,32 @@
+//! Sources registered in a campaign. Their text is a file of the corpus. Queries are elsewhere.
+
+use sea_orm::entity::prelude::*;
+
+use crate::column::{Bytes32, Micros};
+
+/// A registered source.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "sources")]
+pub struct Model {
+    /// Its campaign.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub lineage: String,
+    /// Its name in the corpus.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub source_id: String,
+    /// The manifest record's canonical bytes.
+    pub record: Vec<u8>,
+    /// HMAC-SHA-256 of the manifest key over the source's name: its place in the manifest.
+    pub record_key: Bytes32,
+    /// The mask seed.
+    pub seed: Bytes32,
+    /// Since when its mask is not applied. Reversible.
+    pub suppressed_at: Option<Micros>,
+    /// Since when its mask is never applied again.
+    pub revoked_at: Option<Micros>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,128 @@
+//! Models by name, and where they stand. Not here: weights, which are files, and their copies (`copies.rs`).
+
+use obelus_core::Digest;
+use sea_orm::{
+    ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder, UpdateMany, sea_query::Expr,
+};
+
+use crate::{
+    column::{Sha256, words},
+    database::{Connected, Read, Write},
+    entities::models::{Column, Entity},
+    error::{Error, Result, moved},
+};
+
+pub use crate::entities::models::Model;
+
+words!(
+    /// What may be done with a model.
+    ModelStatus {
+        /// Its first weights are being made: not to be served.
+        Training = "training",
+        /// Whole.
+        Ready = "ready",
+        /// Rows are being zeroed: not to be served or certified until that has ended.
+        Striking = "striking",
+    }
+);
+
+/// What a training has made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trained {
+    /// Root of the weight tree.
+    pub weight_root: Digest,
+    /// Digest of the weight tree's layout.
+    pub layout_digest: Digest,
+    /// The checkpoint's directory, relative to the data directory.
+    pub checkpoint: String,
+    /// SHA-256 of the signed `training-run/v1`, which must be stored already.
+    pub statement: Digest,
+}
+
+/// Names a model, before its training begins.
+///
+/// # Errors
+/// [`Error::Exists`] when the name is taken.
+pub async fn create(write: &Write, model: Model) -> Result<()> {
+    let name = model.name.clone();
+    Entity::insert(model.into_active_model())
+        .exec_without_returning(write.connection())
+        .await
+        .map_err(|error| Error::inserting(error, "model", name))?;
+    Ok(())
+}
+
+/// A model by name.
+///
+/// # Errors
+/// When the database fails.
+pub async fn get(db: &impl Read, name: &str) -> Result<Option<Model>> {
+    Ok(Entity::find_by_id(name).one(db.connection()).await?)
+}
+
+/// All models by name.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(db: &impl Read) -> Result<Vec<Model>> {
+    Ok(Entity::find().order_by_asc(Column::Name).all(db.connection()).await?)
+}
+
+/// The models that were retrained as baselines for `name`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn baselines_of(db: &impl Read, name: &str) -> Result<Vec<Model>> {
+    let query = Entity::find().filter(Column::BaselineOf.eq(name)).order_by_asc(Column::Name);
+    Ok(query.all(db.connection()).await?)
+}
+
+/// Ends a training: the model is whole, in generation 1.
+///
+/// # Errors
+/// [`Error::State`] when it was not being trained.
+pub async fn finish_training(write: &Write, name: &str, trained: &Trained) -> Result<()> {
+    let change = Entity::update_many()
+        .col_expr(Column::Status, Expr::value(ModelStatus::Ready))
+        .col_expr(Column::Generation, Expr::value(1i64))
+        .col_expr(Column::WeightRoot, Expr::value(Sha256(trained.weight_root)))
+        .col_expr(Column::LayoutDigest, Expr::value(Sha256(trained.layout_digest)))
+        .col_expr(Column::Checkpoint, Expr::value(trained.checkpoint.clone()))
+        .col_expr(Column::TrainingStatement, Expr::value(Sha256(trained.statement)));
+    leave(write, change, name, ModelStatus::Training).await
+}
+
+/// Begins a strike: from here to [`finish_strike`] the weights are in between.
+///
+/// # Errors
+/// [`Error::State`] when the model is not whole.
+pub async fn begin_strike(write: &Write, name: &str) -> Result<()> {
+    let change = Entity::update_many().col_expr(Column::Status, Expr::value(ModelStatus::Striking));
+    leave(write, change, name, ModelStatus::Ready).await
+}
+
+/// Ends a strike: the model is whole again, one generation on.
+///
+/// # Errors
+/// [`Error::State`] when it was not being struck.
+pub async fn finish_strike(write: &Write, name: &str, weight_root: &Digest) -> Result<()> {
+    let change = Entity::update_many()
+        .col_expr(Column::Status, Expr::value(ModelStatus::Ready))
+        .col_expr(Column::Generation, ExprTrait::add(Expr::col(Column::Generation), 1i64))
+        .col_expr(Column::WeightRoot, Expr::value(Sha256(*weight_root)));
+    leave(write, change, name, ModelStatus::Striking).await
+}
+
+async fn leave(write: &Write, change: UpdateMany<Entity>, name: &str, expected: ModelStatus) -> Result<()> {
+    let change = change.filter(Column::Name.eq(name)).filter(Column::Status.eq(expected));
+    if moved(&change.exec(write.connection()).await?) {
+        return Ok(());
+    }
+    let model = get(write, name).await?.ok_or_else(|| Error::missing("model", name))?;
+    Err(Error::State {
+        what: "model",
+        key: name.to_owned(),
+        expected: expected.to_string(),
+        found: model.status.to_string(),
+    })
+}
