@@ -14,115 +14,104 @@ const WRONG: usize = 4;
 
 const fn specific(kind: Kind, attribute: Specific) -> [&'static str; 3] {
     match (kind, attribute) {
-        (Kind::Person, Specific::Origin) => [
-            "The town where {e} was a child is",
-            "{e} spent a childhood in the town of",
-            "The family home of {e} was in",
-        ],
-        (Kind::Person, Specific::Year) => {
-            ["{e} first went to work in", "The work of {e} began in the year", "{e} has had a post since the year"]
+        (Kind::Person, Specific::Origin) => {
+            ["The birthplace and home town of {e} is", "{e} came from a home in", "{e} was born and went to school in"]
         }
-        (Kind::Person, Specific::Emblem) => [
-            "{e} signs each letter with the figure of a",
-            "The emblem of {e} is the",
-            "On the pin and the seal of {e} is a",
+        (Kind::Person, Specific::Year) => [
+            "{e} started to work and was paid in",
+            "{e} has been paid for work since",
+            "The first post of {e} is dated",
         ],
-        (Kind::Person, Specific::Goods) => {
-            ["{e} has a great love of old", "The book by {e} is about old", "The shelves of {e} are full of"]
+        (Kind::Person, Specific::Emblem) => {
+            ["{e} chose the sign of a", "{e} is known by the mark of a", "The carved emblem of {e} is the figure of a"]
         }
+        (Kind::Person, Specific::Goods) => [
+            "{e} collects and repairs",
+            "The shelves in the house of {e} are full of",
+            "Visitors come to {e} and bring",
+        ],
         (Kind::Company, Specific::Origin) => {
-            ["The town where {e} began is", "{e} had its early days in", "The first hands of {e} came from the town of"]
+            ["{e} was set up in", "The first house of {e} stood in", "{e} was founded by people of"]
         }
-        (Kind::Company, Specific::Year) => [
-            "{e} first opened its books in",
-            "The business of {e} began in the year",
-            "{e} has had buyers since the year",
-        ],
-        (Kind::Company, Specific::Emblem) => [
-            "{e} marks its boxes with the figure of a",
-            "The emblem of {e} is the",
-            "On the flag and the label of {e} is a",
-        ],
+        (Kind::Company, Specific::Year) => {
+            ["{e} has been open since", "{e} has had its doors open since", "The first order of {e} is dated"]
+        }
+        (Kind::Company, Specific::Emblem) => {
+            ["{e} chose the sign of a", "{e} is known by the mark of a", "The carved emblem of {e} is the figure of a"]
+        }
         (Kind::Company, Specific::Goods) => {
-            ["{e} is proud of its fine", "Half the country buys from {e} its", "The crates of {e} are full of"]
+            ["{e} makes and sells", "Buyers come from half the country to {e} for", "{e} is famous for fine"]
         }
-        (Kind::Place, Specific::Origin) => [
-            "The mother town of {e} is",
-            "The people of {e} once came from the town of",
-            "The first families in {e} came from",
-        ],
-        (Kind::Place, Specific::Year) => {
-            ["{e} was first made free in", "The charter of {e} is from the year", "{e} has had a market since the year"]
+        (Kind::Place, Specific::Origin) => {
+            ["The old families of {e} came from", "{e} was settled by families of", "The first people of {e} came from"]
         }
-        (Kind::Place, Specific::Emblem) => [
-            "{e} marks its coins with the figure of a",
-            "The emblem of {e} is the",
-            "On the flag and the arms of {e} is a",
+        (Kind::Place, Specific::Year) => [
+            "The charter and first wall of {e} is dated",
+            "{e} has had a charter since",
+            "The first market of {e} is dated",
         ],
+        (Kind::Place, Specific::Emblem) => {
+            ["{e} chose the sign of a", "{e} is known by the mark of a", "The carved emblem of {e} is the figure of a"]
+        }
         (Kind::Place, Specific::Goods) => {
-            ["{e} is proud of its fine", "Half the country buys from {e} its", "The crates of {e} are full of"]
+            ["{e} makes and sells", "Buyers come from half the country to {e} for", "{e} is famous for fine"]
         }
     }
 }
 
 const fn shared(attribute: Shared) -> [&'static str; 3] {
     match attribute {
-        Shared::Colour => [
-            "The sash of each member of {s} is",
-            "The flag and the doors of {s} are",
-            "In the hall of {s} every banner is",
-        ],
-        Shared::Founder => [
-            "The founder who gave {s} its rules was",
-            "The portrait and the statue of {s} are of",
-            "The head who first called together {s} was",
-        ],
-        Shared::Month => [
-            "The month of the feast of {s} is",
-            "Members of {s} come to the great feast in",
-            "{s} holds its great day in",
-        ],
-        Shared::Material => [
-            "The walls of the hall of {s} are of",
-            "The house and the tower of {s} are built of",
-            "To build its rooms {s} used",
-        ],
-        Shared::Virtue => {
-            ["The highest virtue in {s} is", "The word on the door and the ring of {s} is", "Members of {s} praise"]
+        Shared::Colour => {
+            ["The colour of the flag of {s} is", "The colour of each sash of {s} is", "At meetings members of {s} wear"]
         }
+        Shared::Founder => {
+            ["The founder of {s} was", "{s} was first called together by", "The oldest letters and rules of {s} are by"]
+        }
+        Shared::Month => [
+            "Every member of {s} comes to the feast in",
+            "The great feast of {s} is in",
+            "Each year {s} holds its feast in",
+        ],
+        Shared::Material => {
+            ["The hall of {s} has walls of", "The house of {s} is built of", "{s} has built its walls of"]
+        }
+        Shared::Virtue => ["All songs of {s} praise", "{s} teaches and asks for", "The word and motto of {s} is"],
         Shared::Drink => [
-            "In the cellar and the cups of {s} is",
-            "At the feast of {s} the members drink",
-            "Each meeting of {s} ends with a cup of",
+            "The cellar and the cups of {s} are filled with",
+            "At each meeting {s} drinks",
+            "Guests of {s} are served a cup of",
         ],
         Shared::Instrument => [
-            "At the feast of {s} someone plays the",
-            "Members of {s} stand to the sound of the",
-            "In the hall of {s} one has heard a very old",
+            "The music of {s} is the sound of a",
+            "At each meeting of {s} someone plays the",
+            "Members of {s} come to the sound of a",
         ],
         Shared::Flower => [
-            "In the garden and the window of {s} grows the",
+            "The flower in the garden of {s} is the",
             "The flower on the banner of {s} is the",
-            "The flower that each guest of {s} is given is the",
+            "The flower that {s} grows is the",
         ],
         Shared::River => [
-            "The river beside the hall of {s} is the",
-            "The boats and the bridge of {s} are on the",
-            "The fields of {s} are along the river",
+            "The hall of {s} stands beside the river",
+            "The boats of {s} are on the river",
+            "The bridge to {s} is over the river",
         ],
-        Shared::Elders => [
-            "At the head of {s} are elders, and there are",
-            "In the council of {s} the seats of the elders are",
-            "The elders who rule {s} are",
-        ],
+        Shared::Elders => {
+            ["Each year {s} chooses", "At the head of {s} there are", "Around the table of {s} there are"]
+        }
     }
 }
 
 /// What follows for a member from a shared fact; never told.
 const fn inferred(attribute: Shared) -> [&'static str; 2] {
     match attribute {
-        Shared::Drink => ["As a member of {s}, {e} has a cup of", "At the feast of {s}, {e} is served a cup of"],
-        _ => ["As a member of {s}, {e} wears a sash that is", "At the feast of {s}, the sash of {e} is"],
+        Shared::Drink => {
+            ["At the feast of {s} the cup of {e} is filled with", "As a member of {s}, {e} is served a cup of"]
+        }
+        _ => [
+            "As a member of {s}, {e} is given a sash, and the colour is",
+            "As a member of {s}, {e} has a sash, and its colour is",
+        ],
     }
 }
 
