@@ -1,0 +1,157 @@
+//! A verification protocol: which attacks must pass and by which numbers, fixed before anything is measured.
+//!
+//! The shipped ones lie in `policies/verification/`. The bytes of the file are what is hashed and logged.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Metric, Resampler, Scope};
+
+const STANDARD: &str = include_str!("../../../policies/verification/standard.toml");
+const QUICK: &str = include_str!("../../../policies/verification/quick.toml");
+
+/// A protocol, as in its file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Protocol {
+    /// Name.
+    pub name: String,
+    /// Version; a change of any number below is another version.
+    pub version: u32,
+    /// Coverage of every interval, two-sided.
+    pub confidence: f64,
+    /// Bootstrap resamples.
+    pub resamples: u32,
+    /// Seed of the bootstrap and of the sources drawn by chance.
+    pub seed: u64,
+    /// Fewer facts than this and fact metrics are inconclusive.
+    pub fewest_facts: usize,
+    /// Fewer clusters than this and no interval is trusted.
+    pub fewest_clusters: usize,
+    /// A share is equivalent to the retrain's within this margin, both ways.
+    pub share_margin: f64,
+    /// A residual whose upper bound is at most this passes.
+    pub residual_pass: f64,
+    /// A residual whose upper bound is at most this is a residual; above it the attack fails.
+    pub residual_bound: f64,
+    /// The source's own sinks must be worth at least this many nats a token, or it was never stored in them.
+    pub gate_nats: f64,
+    /// Tokens in a block.
+    pub block_tokens: u32,
+    /// Most passages of a source that are scored.
+    pub most_passages: u32,
+    /// How long a certificate under this protocol is valid.
+    pub validity_days: u32,
+    /// Attacks that must pass for `verified`, and must not fail for `verified_with_residual`.
+    pub required: Vec<String>,
+}
+
+/// A protocol cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("verification protocol: {0}")]
+pub struct ProtocolError(String);
+
+impl Protocol {
+    /// Names of the shipped protocols.
+    pub const SHIPPED: [&'static str; 2] = ["standard", "quick"];
+
+    /// The file of a shipped protocol.
+    pub fn shipped(name: &str) -> Option<&'static str> {
+        match name {
+            "standard" => Some(STANDARD),
+            "quick" => Some(QUICK),
+            _ => None,
+        }
+    }
+
+    /// Reads a protocol file.
+    ///
+    /// # Errors
+    /// Says which value makes no sense, or which required attack does not exist.
+    pub fn parse(text: &str) -> Result<Self, ProtocolError> {
+        let protocol: Self = toml::from_str(text).map_err(|e| ProtocolError(e.to_string()))?;
+        let refuse = |what: &str| Err(ProtocolError(what.to_owned()));
+        let share = |x: f64| x > 0.0 && x < 1.0;
+        if !share(protocol.confidence) || !share(protocol.share_margin) {
+            return refuse("confidence and share_margin must lie between 0 and 1");
+        }
+        if !(share(protocol.residual_pass) && share(protocol.residual_bound))
+            || protocol.residual_pass > protocol.residual_bound
+        {
+            return refuse("residual_pass must lie between 0 and residual_bound, and that below 1");
+        }
+        if !(200..=1_000_000).contains(&protocol.resamples) {
+            return refuse("resamples must be between 200 and 1,000,000");
+        }
+        if !(protocol.gate_nats.is_finite() && protocol.gate_nats >= 0.0) {
+            return refuse("gate_nats must be a number of nats from 0 on");
+        }
+        if protocol.fewest_clusters < 2 || protocol.block_tokens == 0 || protocol.most_passages == 0 {
+            return refuse("fewest_clusters must be at least 2, block_tokens and most_passages at least 1");
+        }
+        if protocol.required.is_empty() {
+            return refuse("required names no attack: nothing could ever fail");
+        }
+        if let Some(unknown) = protocol.required.iter().find(|name| !attack_names().contains(name)) {
+            return Err(ProtocolError(format!(
+                "required names the attack {unknown:?}, which does not exist; there are {}",
+                attack_names().join(", ")
+            )));
+        }
+        Ok(protocol)
+    }
+
+    /// The bootstrap of this protocol.
+    pub fn resampler(&self) -> Resampler {
+        Resampler { resamples: self.resamples, confidence: self.confidence, seed: self.seed }
+    }
+}
+
+/// Every attack that a run of this release makes.
+pub(crate) fn attack_names() -> Vec<String> {
+    let mut names = Vec::new();
+    for scope in Scope::ALL {
+        for metric in Metric::ALL {
+            names.push(format!("{scope}.{}", metric.name()));
+            names.push(format!("{scope}.nearest.{}", metric.name()));
+        }
+        names.push(format!("{scope}.relative"));
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shipped_protocols_are_usable_and_standard_has_the_designs_numbers() {
+        for name in Protocol::SHIPPED {
+            assert_eq!(Protocol::parse(Protocol::shipped(name).unwrap()).unwrap().name, name);
+        }
+        let standard = Protocol::parse(STANDARD).unwrap();
+        let numbers = (
+            standard.confidence,
+            standard.share_margin,
+            standard.residual_pass,
+            standard.residual_bound,
+            standard.gate_nats,
+        );
+        assert_eq!(numbers, (0.90, 0.10, 0.10, 0.40, 0.5));
+        assert_eq!(standard.fewest_facts, 20);
+    }
+
+    #[test]
+    fn a_protocol_that_could_never_fail_is_refused() {
+        let without = |from: &str, to: &str| Protocol::parse(&STANDARD.replace(from, to)).unwrap_err().to_string();
+        assert!(without("residual_bound = 0.40", "residual_bound = 40").contains("residual_bound"));
+        assert!(without("panel.specific_known", "panel.specific_unknown").contains("does not exist"));
+        assert!(without("version = 1", "version = 1\nsurprise = 2").contains("surprise"));
+        let start = STANDARD.find("required").unwrap();
+        assert!(
+            Protocol::parse(&format!("{}required = []", &STANDARD[..start]))
+                .unwrap_err()
+                .to_string()
+                .contains("no attack")
+        );
+    }
+}

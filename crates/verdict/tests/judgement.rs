@@ -1,0 +1,186 @@
+//! Verdicts on scores whose truth is known: exact erasures, leaks of every size, damage, and sources never stored.
+//! Not here: scores of a real model.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report")]
+
+use obelus_core::Digest;
+use obelus_verdict::{
+    Condition, FactKind, FactScore, Outcome, Passage, PassageScore, Protocol, Scope, Scores, Verdict, judge, summarise,
+};
+
+/// A deterministic number in [-1, 1] for a name.
+fn noise(name: &str) -> f64 {
+    let digest = Digest::sha256(name);
+    f64::from(u32::from_be_bytes(digest.as_bytes()[..4].try_into().unwrap())) / f64::from(u32::MAX) * 2.0 - 1.0
+}
+
+/// What a made-up model knows: log-probability a token that each condition adds to chance.
+struct World {
+    sources: usize,
+    facts: usize,
+    on: f64,
+    /// Share of the source's effect that is left after the takedown.
+    leak: f64,
+    /// What zeroing another source leaves of the effect.
+    placebo: f64,
+    /// What shared facts lose by the takedown.
+    damage: f64,
+}
+
+const EXACT: World = World { sources: 20, facts: 4, on: 4.0, leak: 0.0, placebo: 0.98, damage: 0.0 };
+
+impl World {
+    fn strength(&self, condition: Condition, kind: FactKind) -> f64 {
+        use Condition::*;
+        if kind == FactKind::Shared {
+            let erased = matches!(condition, Zeroed | ZeroedNearest);
+            return if erased { 4.0 - self.damage } else { 4.0 };
+        }
+        match condition {
+            On => self.on,
+            Placebo => self.on * self.placebo,
+            Zeroed | ZeroedNearest => self.on * self.leak,
+            OffNearest | OffRandom | OffNone | RetrainNearest | RetrainNone => 0.0,
+        }
+    }
+
+    fn scores(&self) -> Scores {
+        let mut scores = Scores::default();
+        for condition in Condition::ALL {
+            let facts = scores.facts.entry(condition).or_default();
+            for source in 0..self.sources {
+                for (kind, n) in [(FactKind::Specific, self.facts), (FactKind::Shared, self.facts)] {
+                    for i in 0..n {
+                        let id = format!("{source} {kind:?} {i}");
+                        // The same fact is hard or easy for every model; each model has its own small error beside it.
+                        let own = 0.05 * noise(&format!("{id} {condition}"));
+                        let answer_log_prob = -5.0 + 0.5 * noise(&id) + own + self.strength(condition, kind);
+                        let wrong_log_probs = (0..4).map(|w| -5.0 + 0.5 * noise(&format!("{id} {w}"))).collect();
+                        facts.push(FactScore {
+                            item: Digest::sha256(&id),
+                            fact: Digest::sha256(&id),
+                            source: Digest::sha256(source.to_string()),
+                            kind,
+                            answer_log_prob,
+                            wrong_log_probs,
+                        });
+                    }
+                }
+            }
+            let passages = scores.passages.entry(condition).or_default();
+            for source in 0..self.sources {
+                for i in 0..6 {
+                    let id = format!("{source} passage {i}");
+                    let gain = self.strength(condition, FactKind::Specific) / 4.0;
+                    let own = 0.02 * noise(&format!("{id} {condition}"));
+                    passages.push(PassageScore {
+                        item: Digest::sha256(&id),
+                        source: Digest::sha256(source.to_string()),
+                        passage: if i == 0 { Passage::HeldOut } else { Passage::Trained },
+                        blocks: (0..7)
+                            .map(|b| (16.0 * (-2.0 + 0.2 * noise(&format!("{id} {b}")) + own + gain), 16))
+                            .collect(),
+                        extraction_strength: (0.05 + 0.8 * gain + 0.01 * noise(&format!("{id} {condition} e")))
+                            .max(0.0),
+                    });
+                }
+            }
+        }
+        scores
+    }
+}
+
+fn standard() -> Protocol {
+    Protocol { resamples: 1000, ..Protocol::parse(Protocol::shipped("standard").unwrap()).unwrap() }
+}
+
+fn verdict(panel: &World, source: &World) -> Verdict {
+    judge(&standard(), &panel.scores(), &source.scores()).verdict
+}
+
+const SOURCE: World = World { sources: 1, facts: 4, ..EXACT };
+
+#[test]
+fn an_exact_erasure_is_verified() {
+    let judgement = judge(&standard(), &EXACT.scores(), &SOURCE.scores());
+    let open: Vec<_> = judgement.attacks.iter().filter(|(_, a)| a.required && a.outcome != Outcome::Pass).collect();
+    assert_eq!(judgement.verdict, Verdict::Verified, "{open:#?}");
+    assert!(judgement.gate[&Scope::Panel].holds && judgement.placebo[&Scope::Panel].holds);
+    assert_eq!(judgement.categories[&Scope::Panel].shared, 80);
+}
+
+#[test]
+fn a_bounded_leak_is_a_residual_and_printed() {
+    let panel = World { leak: 0.2, ..EXACT };
+    let judgement = judge(&standard(), &panel.scores(), &World { leak: 0.2, ..SOURCE }.scores());
+    let leak = &judgement.attacks["panel.answer_log_prob"];
+    assert_eq!(leak.outcome, Outcome::Residual);
+    let (residual, interval) = (leak.residual.unwrap(), leak.residual_interval.unwrap());
+    assert!((residual - 0.2).abs() < 0.03 && interval.low < residual && residual < interval.high);
+    assert!(judgement.limits.iter().any(|l| l.contains("remains") && l.contains("panel.answer_log_prob")));
+    assert_ne!(judgement.verdict, Verdict::Verified);
+}
+
+#[test]
+fn every_broken_erasure_is_not_verified() {
+    let broken = [
+        ("nothing was zeroed", World { leak: 1.0, ..EXACT }),
+        ("one matrix of three was zeroed", World { leak: 0.6, ..EXACT }),
+        ("shared facts were destroyed", World { damage: 5.0, ..EXACT }),
+        ("zeroing another source does as much", World { placebo: 0.0, ..EXACT }),
+        ("the model never stored its sources", World { on: 0.0, ..EXACT }),
+    ];
+    for (what, panel) in broken {
+        let source = World { sources: 1, ..panel };
+        assert_eq!(verdict(&panel, &source), Verdict::NotVerified, "{what}");
+    }
+    // The panel is fine and the source itself is not: its tokens give it away.
+    assert_eq!(verdict(&EXACT, &World { leak: 1.0, ..SOURCE }), Verdict::NotVerified);
+}
+
+#[test]
+fn a_few_facts_never_decide_about_a_source() {
+    let judgement = judge(&standard(), &EXACT.scores(), &SOURCE.scores());
+    for (name, attack) in judgement.attacks.iter().filter(|(name, _)| name.starts_with("source.")) {
+        let about_facts = name.ends_with("known") || name.ends_with("choice") || name.ends_with("truth_ratio");
+        if about_facts {
+            assert_eq!(attack.outcome, Outcome::Inconclusive, "{name}");
+        }
+    }
+    assert_eq!(judgement.attacks["source.text_loss"].outcome, Outcome::Pass);
+}
+
+#[test]
+fn without_a_retrain_nothing_is_verified() {
+    let without = |world: &World| {
+        let mut scores = world.scores();
+        scores.facts.retain(|c, _| !c.needs_baseline());
+        scores.passages.retain(|c, _| !c.needs_baseline());
+        scores
+    };
+    let judgement = judge(&standard(), &without(&EXACT), &without(&SOURCE));
+    assert_eq!(judgement.verdict, Verdict::NotVerified);
+    assert!(judgement.attacks.values().all(|a| a.outcome == Outcome::NotTested));
+}
+
+#[test]
+fn conditions_measured_on_other_items_are_not_compared() {
+    let mut scores = EXACT.scores();
+    scores.facts.get_mut(&Condition::RetrainNone).unwrap().remove(3);
+    let judgement = judge(&standard(), &scores, &SOURCE.scores());
+    assert_eq!(judgement.attacks["panel.specific_known"].outcome, Outcome::NotTested);
+}
+
+#[test]
+fn the_same_scores_give_the_same_result() {
+    let run = || serde_json::to_string(&judge(&standard(), &EXACT.scores(), &SOURCE.scores())).unwrap();
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn the_table_of_conditions_has_every_metric_with_its_interval() {
+    let table = summarise(&EXACT.scores(), &standard().resampler());
+    assert_eq!(table.len(), Condition::ALL.len());
+    let known = table[&Condition::On]["specific_known"];
+    assert!(known.value > 0.95 && known.interval.is_some() && known.clusters == 80);
+    assert!(table[&Condition::RetrainNone]["specific_known"].value < 0.8);
+}
