@@ -1,0 +1,73 @@
+//! The acts that need permission.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+/// An act on a case, or on the installation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Register sources and train models.
+    Register,
+    /// File a request.
+    File,
+    /// Work out a request's impact; this suppresses its sources.
+    Plan,
+    /// Approve the plan as it stands.
+    Approve,
+    /// Refuse a request.
+    Refuse,
+    /// Forbid zeroing.
+    Hold,
+    /// Agree to end a hold.
+    Release,
+    /// Zero the sources.
+    Execute,
+    /// Lift a suppression.
+    Undo,
+    /// Judge what a takedown has done, and certify it.
+    Verify,
+    /// Add people and roles.
+    ManagePeople,
+}
+
+impl Action {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Register,
+        Self::File,
+        Self::Plan,
+        Self::Approve,
+        Self::Refuse,
+        Self::Hold,
+        Self::Release,
+        Self::Execute,
+        Self::Undo,
+        Self::Verify,
+        Self::ManagePeople,
+    ];
+
+    /// The name in rules and audit events.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Register => "register",
+            Self::File => "file",
+            Self::Plan => "plan",
+            Self::Approve => "approve",
+            Self::Refuse => "refuse",
+            Self::Hold => "hold",
+            Self::Release => "release",
+            Self::Execute => "execute",
+            Self::Undo => "undo",
+            Self::Verify => "verify",
+            Self::ManagePeople => "manage_people",
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
