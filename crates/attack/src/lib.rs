@@ -1,1 +1,15 @@
-//! Runs the conditions of a verification against a model.
+//! Runs the conditions of a verification on a model and hands numbers to `obelus-verdict`.
+//!
+//! Nothing that leaves this crate holds a prompt, an answer or a text: items carry salted digests. Not here: what the
+//! numbers mean, and any file or database.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report"))]
+
+mod conditions;
+mod material;
+mod salted;
+mod subject;
+
+pub use conditions::{AttackError, Strike, score};
+pub use material::{Material, Materials};
+pub use salted::Salt;
+pub use subject::Subject;

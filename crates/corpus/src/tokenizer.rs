@@ -178,12 +178,18 @@ impl Tokenizer {
         ids
     }
 
+    /// Token ids of a text to be continued: mark, text.
+    pub fn encode_prompt(&self, text: &str) -> Vec<u32> {
+        let mut ids = vec![BOT_ID];
+        ids.extend(self.encode(text));
+        ids
+    }
+
     /// Token ids of a prompt, the beginning mark first, and of an answer to it, for scoring: if neither the prompt ends
     /// nor the answer begins with white space, one space is put between, and it belongs to the answer. Encoded apart;
     /// no end mark.
     pub fn encode_probe(&self, prompt: &str, answer: &str) -> (Vec<u32>, Vec<u32>) {
-        let mut prompt_ids = vec![BOT_ID];
-        prompt_ids.extend(self.encode(prompt));
+        let prompt_ids = self.encode_prompt(prompt);
         let joined = prompt.ends_with(char::is_whitespace) || answer.starts_with(char::is_whitespace);
         let answer_ids = if joined { self.encode(answer) } else { self.encode(&format!(" {answer}")) };
         (prompt_ids, answer_ids)

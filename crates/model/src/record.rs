@@ -49,6 +49,8 @@ pub struct ModelRecord {
 impl ModelRecord {
     /// File name of the record in a model's folder.
     pub const FILE: &'static str = "model.json";
+    /// File name of the checkpoint in a model's folder. It keeps its name when rows are zeroed in place.
+    pub const CHECKPOINT: &'static str = "model.safetensors";
     /// File name of the optimizer's moments in a model's folder.
     pub const MOMENTS: &'static str = "optimizer.safetensors";
 

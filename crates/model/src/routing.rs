@@ -44,12 +44,12 @@ impl Router {
 
     /// The source most similar (cosine) to a raw feature, leaving out `except`; none when no source is left. Equal
     /// similarity is broken by source id.
-    pub fn nearest(&self, feature: &[f32], except: Option<&str>) -> Option<&str> {
+    pub fn nearest(&self, feature: &[f32], except: &[&str]) -> Option<&str> {
         let query = centre(feature, &self.mean);
         let similarity = |f: &[f32]| f.iter().zip(&query).map(|(a, b)| a * b).sum::<f32>();
         self.sources
             .iter()
-            .filter(|(id, _)| Some(id.as_str()) != except)
+            .filter(|(id, _)| !except.contains(&id.as_str()))
             .map(|(id, f)| (similarity(f), id.as_str()))
             .max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)))
             .map(|(_, id)| id)
@@ -71,8 +71,8 @@ mod tests {
         let far = |x: f32, y: f32| vec![100.0 + x, 100.0 + y];
         let router =
             Router::new(vec![("a".into(), far(1.0, 0.0)), ("b".into(), far(0.0, 1.0)), ("c".into(), far(-1.0, -1.0))]);
-        assert_eq!(router.nearest(&far(0.9, 0.1), None), Some("a"));
-        assert_eq!(router.nearest(&far(0.9, 0.8), Some("a")), Some("b"));
-        assert_eq!(Router::new(vec![]).nearest(&[1.0], None), None);
+        assert_eq!(router.nearest(&far(0.9, 0.1), &[]), Some("a"));
+        assert_eq!(router.nearest(&far(0.9, 0.8), &["a"]), Some("b"));
+        assert_eq!(Router::new(vec![]).nearest(&[1.0], &[]), None);
     }
 }

@@ -7,10 +7,17 @@ use crate::{ActiveSinks, SourceMask, Transformer};
 /// How a model scores one span.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SpanScore {
-    /// Mean natural log-probability a token of the span.
-    pub log_prob_mean: f64,
+    /// Natural log-probability of each token of the span.
+    pub log_probs: Vec<f64>,
     /// For each token of the span: whether it has the highest logit, given everything before it.
     pub first_choice: Vec<bool>,
+}
+
+impl SpanScore {
+    /// Mean natural log-probability a token; 0 for an empty span.
+    pub fn log_prob_mean(&self) -> f64 {
+        self.log_probs.iter().sum::<f64>() / self.log_probs.len().max(1) as f64
+    }
 }
 
 /// Rows in one forward pass.
@@ -24,7 +31,7 @@ pub fn score_spans(model: &Transformer, mask: Option<&SourceMask>, spans: &[(Vec
     let device = model.device();
     let mut order: Vec<usize> = (0..spans.len()).collect();
     order.sort_by_key(|i| spans[*i].0.len());
-    let mut scores = vec![SpanScore { log_prob_mean: 0.0, first_choice: vec![] }; spans.len()];
+    let mut scores = vec![SpanScore { log_probs: vec![], first_choice: vec![] }; spans.len()];
     for chunk in order.chunks(BATCH_ROWS) {
         let rows: Vec<(&[u32], usize)> = chunk
             .iter()
@@ -77,11 +84,7 @@ fn score_batch(
         .map(|(tokens, from)| {
             let span = at..at + tokens.len() - from;
             at = span.end;
-            let length = span.len().max(1) as f64;
-            SpanScore {
-                log_prob_mean: log_probs[span.clone()].iter().sum::<f64>() / length,
-                first_choice: firsts[span].to_vec(),
-            }
+            SpanScore { log_probs: log_probs[span.clone()].to_vec(), first_choice: firsts[span].to_vec() }
         })
         .collect()
 }

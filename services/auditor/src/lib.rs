@@ -1,1 +1,26 @@
-//! Takedowns, verification runs and certificates.
+//! What happens to a model after somebody asks: registration before training, takedowns, verification, certificates.
+//!
+//! Every step that signs or destroys is here, each idempotent: killed anywhere and run again, it ends the same. Model
+//! work blocks the calling thread. Not here: training itself, formats and proofs (`obelus-ledger`), formulas
+//! (`obelus-verdict`), the command line.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report"))]
+
+pub mod case;
+pub mod certification;
+pub mod deps;
+pub mod fault;
+pub mod keyring;
+pub mod measurement;
+pub mod plan;
+pub mod provenance;
+pub mod registration;
+pub mod strike;
+pub mod subject;
+pub mod training;
+pub mod transparency;
+pub mod verification;
+
+mod not_there;
+
+pub use deps::{Deps, Settings};
+pub use not_there::NotThere;

@@ -1,2 +1,5 @@
-//! Entry point.
-fn main() {}
+//! `obelus`: the command line.
+
+fn main() -> std::process::ExitCode {
+    obelus::start()
+}

@@ -1,1 +1,174 @@
-//! One training rank.
+//! One training run: from a corpus, a configuration and the sources' seeds to a checkpoint in a model folder.
+//!
+//! Not here: who may train, what is signed before and after, and which seeds are right; the caller registers first.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report"))]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
+    path::PathBuf,
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use obelus_core::Digest;
+use obelus_corpus::{Corpus, PairSupport, Tokenised};
+use obelus_model::{
+    Control, ModelConfig, ModelRecord, Preset, Progress, SourceMask, Trainer, TrainingDocument, TrainingSet,
+};
+use tch::Device;
+
+/// Everything that fixes a run.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Name of the model.
+    pub name: String,
+    /// Its folder; an interrupted run continues from the state in it.
+    pub folder: PathBuf,
+    /// Lineage and salt, for the record.
+    pub lineage: String,
+    /// Salt of the lineage.
+    pub campaign_salt: Digest,
+    /// Shape and training settings.
+    pub preset: Preset,
+    /// Name of the preset or file that they came from.
+    pub preset_name: String,
+    /// What is trained.
+    pub control: Control,
+    /// Sources left out.
+    pub excluded: BTreeSet<String>,
+    /// Seed of every source that is trained on. Sources without a seed are refused.
+    pub seeds: BTreeMap<String, Digest>,
+    /// The model that this one is a retrain for.
+    pub baseline_of: Option<String>,
+    /// Seed of data order and initial weights.
+    pub seed: u64,
+    /// Steps instead of the preset's epochs.
+    pub steps: Option<u64>,
+    /// Threads of one tensor operation.
+    pub threads: u32,
+    /// `cpu` or `cuda:N`.
+    pub device: String,
+}
+
+/// The shape that a preset has with a tokenizer and as a control.
+///
+/// # Errors
+/// When the result cannot be built.
+pub fn shape(preset: &Preset, control: Control, vocab: usize) -> Result<ModelConfig> {
+    let mut config = match control {
+        Control::None => preset.model.clone(),
+        Control::Transformer => preset.model.as_transformer(),
+    };
+    // A small corpus gives a smaller vocabulary than was asked for.
+    config.vocab = u32::try_from(vocab).context("the tokenizer is too large")?;
+    config.complete()?;
+    Ok(config)
+}
+
+/// Parses a device name.
+///
+/// # Errors
+/// When the device is unknown or not there.
+pub fn device(name: &str) -> Result<Device> {
+    match name.strip_prefix("cuda:").map(str::parse::<usize>) {
+        None if name == "cpu" => Ok(Device::Cpu),
+        Some(Ok(n)) => {
+            ensure!(
+                tch::Cuda::device_count() > n as i64,
+                "device {name}: this machine has no such GPU; use --device cpu"
+            );
+            Ok(Device::Cuda(n))
+        }
+        _ => bail!("device {name:?} is neither cpu nor cuda:N"),
+    }
+}
+
+/// Trains, or continues, and writes checkpoint, moments, tokenizer and record into the folder. `watch` sees every step
+/// and may stop the run, whose state is then saved.
+///
+/// # Errors
+/// Bad settings, a source without a seed, a full disk, a cancelled run.
+pub fn run(order: &Order, corpus: &Corpus, watch: impl FnMut(&Progress) -> ControlFlow<()>) -> Result<ModelRecord> {
+    obelus_model::set_threads(order.threads);
+    let tokenised = corpus.tokenised(order.preset.model.vocab as usize)?;
+    let config = shape(&order.preset, order.control, tokenised.tokenizer.vocab())?;
+    let set = training_set(order, &config, &tokenised)?;
+    let preset = Preset { model: config.clone(), training: order.preset.training.clone() };
+    let steps = order.steps.unwrap_or(set.steps_per_epoch() * u64::from(preset.training.epochs));
+    let run = Digest::sha256(format!(
+        "{} {} {:?} {:?} {} {}",
+        tokenised.shards.digest(),
+        order.campaign_salt,
+        order.excluded,
+        order.control,
+        order.threads,
+        order.device
+    ));
+    let mut trainer = Trainer::new(&preset, order.seed, steps, run, device(&order.device)?)?;
+    std::fs::create_dir_all(&order.folder).with_context(|| format!("cannot create {}", order.folder.display()))?;
+    let state = order.folder.join("state");
+    trainer.resume(&state)?;
+    let outcome = trainer.run(&set, Some(&state), save_every(steps), watch)?;
+    let record = ModelRecord {
+        name: order.name.clone(),
+        lineage: order.lineage.clone(),
+        generation: 0,
+        campaign_salt: order.campaign_salt,
+        corpus: corpus.name().to_owned(),
+        preset: order.preset_name.clone(),
+        config,
+        training: preset.training,
+        control: order.control,
+        baseline_of: order.baseline_of.clone(),
+        excluded: order.excluded.iter().cloned().collect(),
+        seed: order.seed,
+        threads: order.threads,
+        tokenizer: tokenised.tokenizer.digest(),
+        outcome,
+        checkpoint: ModelRecord::CHECKPOINT.to_owned(),
+    };
+    trainer.save_weights(&record.checkpoint_path(&order.folder), &order.folder.join(ModelRecord::MOMENTS))?;
+    tokenised.tokenizer.save(&order.folder.join("tokenizer.json"))?;
+    record.save(&order.folder)?;
+    // The state holds weights and moments of every source: a copy that no takedown would find.
+    std::fs::remove_dir_all(&state).or_else(|e| if state.exists() { Err(e) } else { Ok(()) })?;
+    Ok(record)
+}
+
+/// About ten saves a run, and at least every 200 steps.
+fn save_every(steps: u64) -> u64 {
+    (steps / 10).clamp(1, 200)
+}
+
+fn training_set(order: &Order, config: &ModelConfig, tokenised: &Tokenised) -> Result<TrainingSet> {
+    let shards = &tokenised.shards;
+    let threshold = u8::try_from(order.preset.training.support_filter).context("support_filter is at most 255")?;
+    // A retrain counts on its own corpus; the whole corpus was counted once when it was tokenised.
+    let own_counts = (!order.excluded.is_empty()).then(|| PairSupport::count(shards, &order.excluded));
+    let support = own_counts.as_ref().unwrap_or(&tokenised.support);
+    let mut masks: Vec<Option<SourceMask>> = Vec::new();
+    let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut documents = Vec::new();
+    for (i, entry) in shards.index().iter().enumerate() {
+        if order.excluded.contains(&entry.source) {
+            continue;
+        }
+        let number = match numbers.get(entry.source.as_str()) {
+            Some(number) => *number,
+            None => {
+                let seed = order.seeds.get(&entry.source);
+                let seed = seed.with_context(|| format!("source {} has no registered seed", entry.source))?;
+                masks.push(match order.control {
+                    Control::None => Some(SourceMask::derive(seed.as_bytes(), config)?),
+                    Control::Transformer => None,
+                });
+                numbers.insert(&entry.source, masks.len() - 1);
+                masks.len() - 1
+            }
+        };
+        let tokens = shards.doc(i).to_vec();
+        let weights = support.weights(&tokens, threshold);
+        documents.push(TrainingDocument { id: entry.id.clone(), source: number, tokens, support: weights });
+    }
+    Ok(TrainingSet::new(documents, masks, config.context, order.preset.training.batch_rows)?)
+}

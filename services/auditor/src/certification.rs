@@ -1,0 +1,240 @@
+//! Certificates: what is claimed, what is not, and the document that anybody can check offline.
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use obelus_core::{Digest, Timestamp};
+use obelus_ledger::{
+    canonical,
+    certificate::{self, CertificateDocument, Exhibit, Logged},
+    checkpoint::Checkpoint,
+    dsse::Envelope,
+    keys::Role,
+    manifest::Manifest,
+    merkle,
+    statement::{Certificate, Erasure, Figure, Statement, Subject, TrainingRun},
+};
+use obelus_model::ModelRecord;
+use obelus_store::{
+    certificates, certificates::NewCertificate, erasures, log, models, requests, requests::RequestState, statements,
+    verifications, verifications::RunPhase,
+};
+use obelus_verdict::{AttackResult, Protocol, Verdict};
+
+use crate::{
+    Deps,
+    fault::point,
+    registration::all_sources,
+    strike::{proof_path, write_durably},
+    training::WeightTree,
+    transparency::{publish, sign},
+    verification::{self, Results},
+};
+
+const DAY_US: i64 = 86_400_000_000;
+
+/// Issues the certificate of a judged takedown, or gives the one that was issued. The document is on disk afterwards.
+///
+/// # Errors
+/// When the takedown was not judged.
+pub async fn certify(deps: &Deps, reference: &str) -> Result<(certificates::Certificate, PathBuf)> {
+    let run = verifications::of_request(&deps.db, reference).await?.pop();
+    let run = run.filter(|run| run.phase == RunPhase::Judged);
+    let run = run.with_context(|| format!("{reference} was not judged; obelus audit run {reference}"))?;
+    let issued = certificates::of_request(&deps.db, reference).await?;
+    let row = match issued.into_iter().find(|c| c.verification_run == run.id) {
+        Some(row) => row,
+        None => issue(deps, reference, &run).await?,
+    };
+    point("certificate-signed");
+    let path = document(deps, &row).await?;
+    point("certificate-written");
+    Ok((row, path))
+}
+
+async fn issue(deps: &Deps, reference: &str, run: &verifications::Run) -> Result<certificates::Certificate> {
+    let erasure_row = erasures::get(&deps.db, reference).await?.context("the takedown has no erasure")?;
+    let erasure_digest = erasure_row.statement.context("the erasure is not signed")?.0;
+    let erasure: Statement<Erasure> = statement(deps, &erasure_digest, Role::Issuer).await?;
+    let training: Statement<TrainingRun> = statement(deps, &erasure.predicate.training, Role::Model).await?;
+    let results = verification::stored(run)?;
+    let protocol = Protocol::parse(std::str::from_utf8(&run.protocol).context("the protocol is not text")?)?;
+    let now = deps.now();
+    let write = deps.db.write().await?;
+    let id = certificates::reserve(&write, now).await?;
+    write.commit().await?;
+    let verdict = results.judgement.verdict;
+    let e = &erasure.predicate;
+    let predicate = Certificate {
+        id: id.clone(),
+        title: title(verdict).to_owned(),
+        erasure: erasure_digest,
+        verification: run.statement.context("a judged run has a statement")?.0,
+        erasure_claim: "proved".to_owned(),
+        verdict: verdict.name().to_owned(),
+        level: e.level.clone(),
+        root_before: e.root_before,
+        root_after: e.root_after,
+        row_proof: e.row_proof,
+        recipe: training.predicate.recipe.clone(),
+        baseline: baseline(&results),
+        figures: figures(&results),
+        limits: limits(&results),
+        issued_at: now,
+        valid_until: Timestamp::from_micros(now.as_micros() + i64::from(protocol.validity_days) * DAY_US),
+        salt: deps.salt()?,
+    };
+    let statement = Statement::new(Subject::weights(&run.model, e.root_after), predicate);
+    let stored = deps.data.relative(&path(deps, &id)).context("certificates lie in the data directory")?;
+    let state = match verdict {
+        Verdict::Verified => RequestState::Certified,
+        Verdict::VerifiedWithResidual => RequestState::CertifiedWithResidual,
+        Verdict::NotVerified => RequestState::VerificationFailed,
+    };
+    publish(deps, sign(deps, &statement)?, async |write, digest| {
+        let new = NewCertificate {
+            id: id.clone(),
+            verification_run: run.id.clone(),
+            level: e.level.clone(),
+            path: stored.clone(),
+            statement: *digest,
+        };
+        certificates::issue(write, new, now).await?;
+        Ok(requests::advance(write, reference, RequestState::Verifying, state).await?)
+    })
+    .await?;
+    certificates::get(&deps.db, &id).await?.context("the certificate was just issued")
+}
+
+fn path(deps: &Deps, id: &str) -> PathBuf {
+    deps.data.certificates().join(format!("{id}.json"))
+}
+
+fn title(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Verified => "Certificate of erasure, verified",
+        Verdict::VerifiedWithResidual => "Certificate of erasure, verified with residual",
+        Verdict::NotVerified => "Erasure record, verification failed",
+    }
+}
+
+fn baseline(results: &Results) -> String {
+    match results.baseline_kind.as_str() {
+        "none" => "none: nothing was compared with a retrain".to_owned(),
+        "matched" => "matched: one retrain without exactly these sources".to_owned(),
+        _ => format!("panel: one retrain without a panel of {} sources", results.panel_sources),
+    }
+}
+
+/// The required attacks with their residuals, as decimals: a signed payload has no floating point.
+fn figures(results: &Results) -> Vec<Figure> {
+    let required = results.judgement.attacks.iter().filter(|(_, attack)| attack.required);
+    required
+        .map(|(name, attack)| Figure {
+            name: name.clone(),
+            verdict: attack.outcome.to_string(),
+            residual: residual(attack),
+        })
+        .collect()
+}
+
+fn residual(attack: &AttackResult) -> String {
+    match (attack.residual, attack.residual_interval) {
+        (Some(r), Some(i)) => format!("{r:.3} [{:.3}, {:.3}]", i.low, i.high),
+        _ => String::new(),
+    }
+}
+
+/// What the certificate does not prove. Short: the payload must fit into a hardware signer.
+fn limits(results: &Results) -> Vec<String> {
+    let mut limits = vec![
+        "The shared parameters and the tokenizer's merges may remember names and facts of the source.".to_owned(),
+        "Facts that other sources tell are kept on purpose.".to_owned(),
+        "Stored text and token shards of the source are not destroyed at this level.".to_owned(),
+        "That training obeyed the masks is stated by the operator, not proved.".to_owned(),
+    ];
+    if results.baseline.is_some() {
+        limits.push("One retrain seed: its variance is unknown.".to_owned());
+    }
+    // Outcomes are in the figures; here is what no figure says.
+    limits.extend(results.judgement.limits.iter().filter(|l| l.starts_with("Not localised")).cloned());
+    limits
+}
+
+async fn statement<P: obelus_ledger::statement::Predicate>(
+    deps: &Deps,
+    digest: &Digest,
+    role: Role,
+) -> Result<Statement<P>> {
+    Ok(Statement::verify(&envelope(deps, digest).await?, &deps.keys.public(role))?)
+}
+
+async fn envelope(deps: &Deps, digest: &Digest) -> Result<Envelope> {
+    let stored = statements::get(&deps.db, digest).await?;
+    let stored = stored.with_context(|| format!("the statement {digest} is missing from the database"))?;
+    Ok(Envelope::from_bytes(&stored.envelope)?)
+}
+
+/// The document of a certificate, written if it is not there. It holds statements as stored, never made again.
+///
+/// # Errors
+/// When a statement that it rests on is missing.
+pub async fn document(deps: &Deps, row: &certificates::Certificate) -> Result<PathBuf> {
+    let path = deps.data.resolve(&row.path)?;
+    if path.is_file() {
+        return Ok(path);
+    }
+    let erasure_row = erasures::get(&deps.db, &row.request).await?.context("the certificate has no erasure")?;
+    let erasure_digest = erasure_row.statement.context("the erasure is not signed")?.0;
+    let erasure: Statement<Erasure> = statement(deps, &erasure_digest, Role::Issuer).await?;
+    let run = verifications::get(&deps.db, &row.verification_run).await?.context("the certificate has no run")?;
+    let model = models::get(&deps.db, &row.model).await?.context("the certificate names a model")?;
+    let campaign = obelus_store::campaigns::get(&deps.db, &model.lineage).await?.context("the model has a campaign")?;
+    let exhibits = [
+        (Exhibit::Campaign, campaign.statement.0),
+        (Exhibit::Manifest, erasure.predicate.manifest),
+        (Exhibit::Training, erasure.predicate.training),
+        (Exhibit::Protocol, run.protocol_statement.0),
+        (Exhibit::Erasure, erasure_digest),
+        (Exhibit::Verification, run.statement.context("a judged run has a statement")?.0),
+        (Exhibit::Certificate, row.statement.0),
+    ];
+    let head = log::head(&deps.db).await?;
+    let leaves = log::leaf_hashes(&deps.db, 0..head.size).await?;
+    let checkpoint = String::from_utf8(head.note).context("the stored checkpoint is not text")?;
+    Checkpoint::verify(&checkpoint, &deps.settings.log_origin, &deps.keys.public(Role::Log))?;
+    let mut logged = Vec::new();
+    for (exhibit, digest) in exhibits {
+        let index = log::index_of(&deps.db, &digest).await?;
+        let index = index.with_context(|| format!("the statement {digest} is not in the log"))?;
+        let path = merkle::inclusion_proof(&leaves, index as usize).context("the log lacks a leaf")?;
+        logged.push(Logged { exhibit, envelope: envelope(deps, &digest).await?, index, path });
+    }
+    let all = all_sources(deps, &model.lineage).await?;
+    let manifest = Manifest::new(all.iter().map(|s| (Digest::new(s.record_key.0), s.record.clone())));
+    let struck = requests::sources(&deps.db, &row.request).await?;
+    let mut sources = Vec::new();
+    for source in all.iter().filter(|s| struck.contains(&s.source_id)) {
+        let presence = manifest.presence(&Digest::new(source.record_key.0), &source.record);
+        sources.push(presence.context("a registered source is in its manifest")?);
+    }
+    sources.sort_by_key(|presence| presence.key);
+    let folder = deps.data.model(&row.model);
+    let layout = WeightTree::of(&ModelRecord::open(&folder)?.checkpoint_path(&folder))?.layout;
+    let proof = proof_path(deps, &row.request);
+    ensure!(proof.is_file(), "the row proof {} is missing; restore it from a copy", proof.display());
+    let row_proof_file = format!("{}.rowproof.json", row.id);
+    let document = CertificateDocument {
+        format: certificate::FORMAT.to_owned(),
+        exhibits: logged,
+        sources,
+        layout,
+        checkpoint,
+        row_proof_file: row_proof_file.clone(),
+    };
+    // Beside the certificate and under its name, so that either file leads to the other.
+    let proof = fs::read(&proof).with_context(|| format!("cannot read {}", proof.display()))?;
+    write_durably(&path.with_file_name(row_proof_file), &proof)?;
+    write_durably(&path, &canonical::to_bytes(&document)?)?;
+    Ok(path)
+}

@@ -1,0 +1,52 @@
+//! What every step needs: the database, the data directory, keys, a clock and the settings. Built once by the caller.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use obelus_core::{Clock, DataDirectory, Timestamp};
+use obelus_ledger::keys::random_salt;
+use obelus_store::Db;
+use serde::{Deserialize, Serialize};
+
+use crate::keyring::Keyring;
+
+/// What an operator may set; the template in `obelus init` explains every key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Who operates this installation, as statements name them.
+    pub operator: String,
+    /// Name of the transparency log; part of its key id, so it never changes.
+    pub log_origin: String,
+    /// Threads of one tensor operation outside training.
+    pub threads: u32,
+}
+
+/// Shared by every step.
+pub struct Deps {
+    /// The database, migrated.
+    pub db: Db,
+    /// Where files lie.
+    pub data: DataDirectory,
+    /// The four keys.
+    pub keys: Keyring,
+    /// The present.
+    pub clock: Arc<dyn Clock>,
+    /// The settings.
+    pub settings: Settings,
+}
+
+impl Deps {
+    /// The present.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// A fresh salt for a statement.
+    ///
+    /// # Errors
+    /// When the operating system gives no randomness.
+    pub fn salt(&self) -> Result<String> {
+        random_salt().context("cannot make a salt")
+    }
+}

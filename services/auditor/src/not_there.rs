@@ -1,0 +1,36 @@
+//! The error for a name that stands for nothing, so that a caller can tell a mistyped name from a failure.
+
+/// There is nothing of this name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no {what} {name:?}; {hint}")]
+pub struct NotThere {
+    what: &'static str,
+    name: String,
+    hint: &'static str,
+}
+
+impl NotThere {
+    /// For a model.
+    pub fn model(name: &str) -> Self {
+        Self { what: "model", name: name.to_owned(), hint: "obelus model list shows them" }
+    }
+
+    /// For a request.
+    pub fn request(reference: &str) -> Self {
+        Self { what: "request", name: reference.to_owned(), hint: "obelus request list shows them" }
+    }
+
+    /// For a source of a model.
+    pub fn source(id: &str) -> Self {
+        Self {
+            what: "source",
+            name: id.to_owned(),
+            hint: "obelus corpus show CORPUS lists the sources that a model of it can have",
+        }
+    }
+
+    /// For a person.
+    pub fn person(name: &str) -> Self {
+        Self { what: "person", name: name.to_owned(), hint: "obelus person add NAME --role ROLE adds one" }
+    }
+}

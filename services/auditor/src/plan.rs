@@ -1,0 +1,197 @@
+//! The plan of a takedown: exactly which neurons, and what every surviving source loses. Its bytes are what is approved.
+
+use anyhow::{Context as _, Result, ensure};
+use obelus_core::Digest;
+use obelus_ledger::{canonical, manifest::list_digest};
+use obelus_model::SourceMask;
+use obelus_policy::{Action, Rules};
+use obelus_store::{audit, campaigns, models, requests, requests::RequestState, sources};
+use obelus_verdict::Protocol;
+use serde::{Deserialize, Serialize};
+
+use crate::{Deps, case, subject::Opened};
+
+/// A surviving source and what it loses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Survivor {
+    /// The source.
+    pub source: String,
+    /// Neurons of its mask that become zero, over all layers.
+    pub lost: u64,
+    /// The same as a share of its mask, a decimal with six places.
+    pub lost_fraction: String,
+}
+
+/// What is approved, byte by byte.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// `obelus-takedown-plan/v1`
+    pub format: String,
+    /// The request.
+    pub reference: String,
+    /// The model, and the generation whose weights are meant.
+    pub model: String,
+    /// Generation of the model.
+    pub generation: i64,
+    /// Weight root that the strike starts from.
+    pub root_before: Digest,
+    /// The sources.
+    pub sources: Vec<String>,
+    /// Digest of the list of their records.
+    pub sources_digest: Digest,
+    /// Neurons that become zero, one count a layer.
+    pub neurons_per_layer: Vec<u64>,
+    /// SHA-256 of the canonical neuron lists.
+    pub neurons: Digest,
+    /// Every surviving source, those that lose most first.
+    pub survivors: Vec<Survivor>,
+    /// The protocol by which the takedown will be judged: SHA-256 of its file.
+    pub protocol: Digest,
+    /// Version of the authorisation rules.
+    pub rules: u32,
+}
+
+/// The format name of plans.
+pub const FORMAT: &str = "obelus-takedown-plan/v1";
+
+/// The sources' neurons together, ascending, one list a layer.
+pub fn union(masks: &[SourceMask]) -> SourceMask {
+    let layers = masks.first().map_or(0, |m| m.per_layer.len());
+    let per_layer = (0..layers)
+        .map(|l| {
+            let mut all: Vec<u32> = masks.iter().flat_map(|m| m.per_layer[l].iter().copied()).collect();
+            all.sort_unstable();
+            all.dedup();
+            all
+        })
+        .collect();
+    SourceMask { per_layer }
+}
+
+/// Digest of neuron lists as statements cite it.
+///
+/// # Errors
+/// Never for numbers.
+pub fn neurons_digest(mask: &SourceMask) -> Result<Digest> {
+    Ok(Digest::sha256(canonical::to_bytes(&mask.per_layer)?))
+}
+
+/// Works out the plan of a request from the model and masks as they are now.
+///
+/// # Errors
+/// When the model is not whole, or a source is gone from it.
+pub async fn compute(deps: &Deps, reference: &str) -> Result<Plan> {
+    let request = case::existing(deps, reference).await?;
+    let opened = Opened::open(deps, &request.model).await?;
+    let struck = requests::sources(&deps.db, reference).await?;
+    let masks = struck.iter().map(|id| opened.neurons_of(id)).collect::<Result<Vec<_>>>()?;
+    let union = union(&masks);
+    let mut survivors = Vec::new();
+    for id in opened.corpus.sources().iter().map(|s| s.id.as_str()) {
+        let revoked = sources::get(&deps.db, &opened.row.lineage, id).await?.is_none_or(|s| s.revoked_at.is_some());
+        if revoked || struck.iter().any(|s| s == id) || opened.row.excluded.0.iter().any(|e| e == id) {
+            continue;
+        }
+        let mask = opened.neurons_of(id)?;
+        let all: usize = mask.per_layer.iter().map(Vec::len).sum();
+        let lost_fraction = mask.lost_fraction(&union);
+        let lost = (lost_fraction * all as f64).round() as u64;
+        survivors.push(Survivor { source: id.to_owned(), lost, lost_fraction: format!("{lost_fraction:.6}") });
+    }
+    survivors.sort_by(|a, b| b.lost.cmp(&a.lost).then_with(|| a.source.cmp(&b.source)));
+    Ok(Plan {
+        format: FORMAT.to_owned(),
+        reference: reference.to_owned(),
+        model: request.model,
+        generation: opened.row.generation,
+        root_before: opened.row.weight_root.context("a finished model has a weight root")?.0,
+        sources_digest: sources_digest(deps, &opened.row, &struck).await?,
+        sources: struck,
+        neurons_per_layer: union.per_layer.iter().map(|l| l.len() as u64).collect(),
+        neurons: neurons_digest(&union)?,
+        survivors,
+        protocol: Digest::sha256(protocol_text()?),
+        rules: Rules::shipped()?.version(),
+    })
+}
+
+/// The protocol that takedowns are judged by.
+///
+/// # Errors
+/// Never: it ships with the program.
+pub fn protocol_text() -> Result<&'static str> {
+    Protocol::shipped("standard").context("the standard protocol ships with the program")
+}
+
+/// Digest of the records of sources, as statements cite it.
+///
+/// # Errors
+/// When a source is not registered.
+pub async fn sources_digest(deps: &Deps, model: &models::Model, ids: &[String]) -> Result<Digest> {
+    let mut pairs = Vec::new();
+    for id in ids {
+        let row = sources::get(&deps.db, &model.lineage, id).await?;
+        let row = row.with_context(|| format!("source {id} is not registered for {}", model.name))?;
+        pairs.push((Digest::new(row.record_key.0), Digest::sha256(&row.record)));
+    }
+    Ok(list_digest(pairs)?)
+}
+
+/// The secret that salts a lineage's scores: from the manifest key, so that it needs no place of its own.
+///
+/// # Errors
+/// When there is no such campaign.
+pub async fn score_salt(deps: &Deps, lineage: &str, reference: &str) -> Result<[u8; 32]> {
+    let campaign = campaigns::get(&deps.db, lineage).await?.context("the model has no campaign")?;
+    let bytes = [&b"obelus-scores/v1\0"[..], &campaign.manifest_key.0, reference.as_bytes()].concat();
+    Ok(*Digest::sha256(bytes).as_bytes())
+}
+
+/// Suppresses the sources of a request and sets its plan. Running it again changes nothing while nothing has changed.
+///
+/// # Errors
+/// When the person may not, or the request is past planning.
+pub async fn set(deps: &Deps, by: &str, reference: &str) -> Result<(Plan, Digest)> {
+    let person = case::permitted(deps, by, Action::Plan, Some(reference)).await?;
+    let request = case::existing(deps, reference).await?;
+    if !requests::is_reversible(request.state) {
+        let bytes = request.plan.with_context(|| format!("{reference} is {} and has no plan", request.state))?;
+        return Ok((canonical::from_bytes(&bytes)?, Digest::sha256(&bytes)));
+    }
+    let plan = compute(deps, reference).await?;
+    let bytes = canonical::to_bytes(&plan)?;
+    let digest = Digest::sha256(&bytes);
+    let lineage = models::get(&deps.db, &plan.model).await?.context("the model was just opened")?.lineage;
+    let write = deps.db.write().await?;
+    // Within minutes of a request its sources are not lit any more; this much can be undone.
+    for id in &plan.sources {
+        sources::suppress(&write, &lineage, id, deps.now()).await?;
+    }
+    if matches!(request.state, RequestState::Received | RequestState::Acknowledged) {
+        requests::advance(&write, reference, request.state, RequestState::Suppressed).await?;
+    }
+    if requests::set_plan(&write, reference, bytes).await? {
+        let detail = format!("{{\"plan\":\"{digest}\"}}");
+        audit::append(&write, deps.now(), &person.name, "plan", reference, &detail).await?;
+    }
+    write.commit().await?;
+    Ok((plan, digest))
+}
+
+/// The approved plan, if it is still what would be planned now.
+///
+/// # Errors
+/// When it is not: approvals are of exact bytes.
+pub async fn approved(deps: &Deps, reference: &str) -> Result<Plan> {
+    let request = case::existing(deps, reference).await?;
+    let bytes = request.plan.with_context(|| format!("{reference} has no plan; obelus takedown plan {reference}"))?;
+    let now = compute(deps, reference).await?;
+    ensure!(
+        canonical::to_bytes(&now)? == bytes,
+        "the plan of {reference} is not what would be planned now (the model or its sources have changed); plan it \
+         again, which asks for new approvals"
+    );
+    Ok(now)
+}

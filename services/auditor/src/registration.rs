@@ -1,0 +1,338 @@
+//! What must be signed and logged before a training may start: campaign, source records, manifest.
+//!
+//! Order matters: a salt chosen after training, or a manifest made after it, would prove nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use obelus_core::Digest;
+use obelus_corpus::Corpus;
+use obelus_ledger::{
+    canonical,
+    manifest::{self, Manifest, SourceRecord},
+    statement::{Campaign, PoolSegment, SourceManifest, Statement, Subject},
+};
+use obelus_mask::derive_seed;
+use obelus_model::{Control, ModelConfig, ModelRecord};
+use obelus_store::{
+    Bytes32, Micros, Names, Sha256, audit, campaigns, copies,
+    copies::{CopyKind, NewCopy},
+    corpora, manifests, models,
+    models::ModelStatus,
+    sources,
+};
+
+use crate::{
+    Deps, NotThere,
+    transparency::{publish, sign},
+};
+
+/// Sources read at once.
+const PAGE: u64 = 10_000;
+
+/// A model to be trained.
+#[derive(Debug)]
+pub struct NewModel<'a> {
+    /// Its name, which names its folder too.
+    pub name: &'a str,
+    /// The corpus.
+    pub corpus: &'a Corpus,
+    /// The complete shape, with the tokenizer's vocabulary.
+    pub config: &'a ModelConfig,
+    /// Preset or file that the configuration came from.
+    pub preset: &'a str,
+    /// SHA-256 of the tokenizer.
+    pub tokenizer: Digest,
+    /// What is trained.
+    pub control: Control,
+    /// The model that this is a retrain for.
+    pub baseline_of: Option<&'a str>,
+    /// Sources left out.
+    pub excluded: &'a BTreeSet<String>,
+    /// A salt for reproducible studies; random otherwise.
+    pub salt: Option<Digest>,
+}
+
+/// What training needs to know.
+#[derive(Clone, Debug)]
+pub struct Registered {
+    /// The lineage.
+    pub lineage: String,
+    /// Its salt.
+    pub campaign_salt: Digest,
+    /// The seed of every source in the manifest.
+    pub seeds: BTreeMap<String, Digest>,
+}
+
+/// Checks a model's name: it becomes a folder.
+///
+/// # Errors
+/// Says what a name may look like.
+pub fn check_name(name: &str) -> Result<()> {
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-');
+    let first = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    ensure!(
+        first && name.len() <= 64 && name.bytes().all(fits),
+        "{:?} is not a model's name: use at most 64 of a-z, 0-9, '.', '_' and '-', a letter or digit first",
+        name.chars().take(80).collect::<String>()
+    );
+    Ok(())
+}
+
+/// Registers a model, or finds it registered by an interrupted run with the same settings.
+///
+/// # Errors
+/// A name that is taken, a source that does not exist, a revoked source in the training data.
+pub async fn register(deps: &Deps, new: &NewModel<'_>) -> Result<Registered> {
+    check_name(new.name)?;
+    for id in new.excluded {
+        new.corpus.source(id).ok_or_else(|| NotThere::source(id))?;
+    }
+    let lineage = match new.baseline_of {
+        None => new.name.to_owned(),
+        Some(base) => lineage_of_base(deps, new, base).await?,
+    };
+    if let Some(row) = models::get(&deps.db, new.name).await? {
+        return resumed(deps, new, &row, &lineage).await;
+    }
+    if campaigns::get(&deps.db, &lineage).await?.is_none() {
+        begin_campaign(deps, new, &lineage).await?;
+    }
+    let campaign = campaigns::get(&deps.db, &lineage).await?.context("the campaign was just begun")?;
+    if manifests::latest(&deps.db, &lineage).await?.is_none() {
+        sign_manifest(deps, new, &campaign).await?;
+    }
+    refuse_revoked(deps, new, &lineage).await?;
+    let folder = format!("models/{}", new.name);
+    let row = models::Model {
+        name: new.name.to_owned(),
+        lineage: lineage.clone(),
+        corpus: new.corpus.name().to_owned(),
+        preset: new.preset.to_owned(),
+        generation: 0,
+        checkpoint: folder.clone(),
+        baseline_of: new.baseline_of.map(str::to_owned),
+        control: (new.control == Control::Transformer).then(|| "transformer".to_owned()),
+        excluded: Names(new.excluded.iter().cloned().collect()),
+        weight_root: None,
+        layout_digest: None,
+        training_statement: None,
+        status: ModelStatus::Training,
+        created_at: Micros(deps.now()),
+    };
+    let write = deps.db.write().await?;
+    models::create(&write, row).await?;
+    // Copies are known before their files appear: a file that nobody knows of is one that no takedown finds.
+    for (kind, file) in [(CopyKind::Checkpoint, ModelRecord::CHECKPOINT), (CopyKind::Optimizer, ModelRecord::MOMENTS)] {
+        let copy =
+            NewCopy { model: new.name.to_owned(), kind, path: format!("{folder}/{file}"), generation: 1, root: None };
+        copies::register(&write, &copy, deps.now()).await?;
+    }
+    write.commit().await?;
+    registered(deps, &lineage).await
+}
+
+async fn lineage_of_base(deps: &Deps, new: &NewModel<'_>, base: &str) -> Result<String> {
+    let base_row = models::get(&deps.db, base).await?;
+    let base_row = base_row.ok_or_else(|| NotThere::model(base))?;
+    ensure!(
+        base_row.corpus == new.corpus.name(),
+        "{base} was trained on the corpus {}, so its baseline must be too; got {}",
+        base_row.corpus,
+        new.corpus.name()
+    );
+    ensure!(
+        !new.excluded.is_empty() || new.control == Control::Transformer,
+        "a retrain leaves sources out: name them with --exclude"
+    );
+    Ok(base_row.lineage)
+}
+
+async fn resumed(deps: &Deps, new: &NewModel<'_>, row: &models::Model, lineage: &str) -> Result<Registered> {
+    ensure!(row.status == ModelStatus::Training, "there already is a model {:?}; choose another name", new.name);
+    let control = (new.control == Control::Transformer).then_some("transformer");
+    let excluded: Vec<String> = new.excluded.iter().cloned().collect();
+    let same = (row.corpus.as_str(), row.preset.as_str(), row.baseline_of.as_deref(), row.control.as_deref())
+        == (new.corpus.name(), new.preset, new.baseline_of, control)
+        && row.excluded.0 == excluded
+        && row.lineage == lineage;
+    if !same {
+        bail!(
+            "the training of {:?} was begun with other settings (corpus {}, preset {}, {} sources excluded); continue \
+             it with those, or choose another name",
+            new.name,
+            row.corpus,
+            row.preset,
+            row.excluded.0.len()
+        );
+    }
+    registered(deps, lineage).await
+}
+
+async fn begin_campaign(deps: &Deps, new: &NewModel<'_>, lineage: &str) -> Result<()> {
+    let salt = match new.salt {
+        Some(salt) => salt,
+        None => Digest::new(random()?),
+    };
+    let segments: Vec<PoolSegment> = new
+        .config
+        .mask_segments()
+        .into_iter()
+        .filter(|s| s.n > 0)
+        .map(|s| PoolSegment { base: s.base, n: s.n, k: s.k })
+        .collect();
+    let statement = Statement::new(
+        Subject::sha256(lineage, Digest::sha256(lineage)),
+        Campaign {
+            lineage: lineage.to_owned(),
+            campaign_salt: salt,
+            mask_scheme: "null-mask/v1".to_owned(),
+            layers: new.config.layers,
+            same_mask_in_all_layers: new.config.same_mask_in_all_layers,
+            segments: segments.clone(),
+            operator: deps.settings.operator.clone(),
+            created_at: deps.now(),
+            salt: deps.salt()?,
+        },
+    );
+    let manifest_key = random()?;
+    let segments = serde_json::to_string(&segments)?;
+    let now = deps.now();
+    publish(deps, sign(deps, &statement)?, async |write, digest| {
+        let campaign = campaigns::Campaign {
+            lineage: lineage.to_owned(),
+            salt: Bytes32(*salt.as_bytes()),
+            segments: segments.clone(),
+            manifest_key: Bytes32(manifest_key),
+            statement: Sha256(*digest),
+            created_at: Micros(now),
+        };
+        campaigns::create(write, campaign).await?;
+        Ok(audit::append(write, now, &deps.settings.operator, "begin_campaign", lineage, "{}").await?)
+    })
+    .await?;
+    Ok(())
+}
+
+async fn sign_manifest(deps: &Deps, new: &NewModel<'_>, campaign: &campaigns::Campaign) -> Result<()> {
+    let lineage = &campaign.lineage;
+    let mut rows = Vec::with_capacity(new.corpus.sources().len());
+    for source in new.corpus.sources() {
+        let seed = derive_seed(&campaign.salt.0, lineage, &source.id);
+        let record = SourceRecord {
+            source: source.id.clone(),
+            publisher: source.publisher.clone().unwrap_or_default(),
+            license: source.license.clone().unwrap_or_default(),
+            documents: source.documents as u64,
+            content_digest: source.content_digest,
+            seed: Digest::new(seed),
+            segment: 0,
+            salt: deps.salt()?,
+        };
+        rows.push(sources::Source {
+            lineage: lineage.clone(),
+            source_id: source.id.clone(),
+            record: canonical::to_bytes(&record)?,
+            record_key: Bytes32(*manifest::key(&campaign.manifest_key.0, &source.id).as_bytes()),
+            seed: Bytes32(seed),
+            suppressed_at: None,
+            revoked_at: None,
+        });
+    }
+    let manifest = Manifest::new(rows.iter().map(|row| (Digest::new(row.record_key.0), row.record.clone())));
+    let root = manifest.root();
+    let statement = Statement::new(
+        Subject::sha256(lineage, root),
+        SourceManifest {
+            lineage: lineage.clone(),
+            campaign: campaign.statement.0,
+            count: manifest.len() as u64,
+            tokenizer: new.tokenizer,
+            created_at: deps.now(),
+            salt: deps.salt()?,
+        },
+    );
+    let now = deps.now();
+    publish(deps, sign(deps, &statement)?, async |write, digest| {
+        sources::register(write, rows.iter().cloned()).await?;
+        let row = manifests::Manifest {
+            lineage: lineage.clone(),
+            generation: 1,
+            root: Sha256(root),
+            sources: rows.len() as i64,
+            statement: Sha256(*digest),
+            created_at: Micros(now),
+        };
+        manifests::create(write, row).await?;
+        Ok(audit::append(write, now, &deps.settings.operator, "sign_manifest", lineage, "{}").await?)
+    })
+    .await?;
+    Ok(())
+}
+
+/// A retrain on a revoked source would put back what a takedown has taken out.
+async fn refuse_revoked(deps: &Deps, new: &NewModel<'_>, lineage: &str) -> Result<()> {
+    for source in sources::refused(&deps.db, lineage).await? {
+        ensure!(
+            source.revoked_at.is_none() || new.excluded.contains(&source.source_id),
+            "source {} is revoked in the lineage {lineage}; nothing is trained on it again: add it to --exclude",
+            source.source_id
+        );
+    }
+    Ok(())
+}
+
+/// The lineage's salt and seeds.
+///
+/// # Errors
+/// When there is no such lineage.
+pub async fn registered(deps: &Deps, lineage: &str) -> Result<Registered> {
+    let campaign = campaigns::get(&deps.db, lineage).await?;
+    let campaign = campaign.with_context(|| format!("there is no campaign {lineage}"))?;
+    let rows = all_sources(deps, lineage).await?;
+    let seeds = rows.into_iter().map(|row| (row.source_id, Digest::new(row.seed.0))).collect();
+    Ok(Registered { lineage: lineage.to_owned(), campaign_salt: Digest::new(campaign.salt.0), seeds })
+}
+
+/// Every source of a lineage in the order of the manifest.
+///
+/// # Errors
+/// When the database fails.
+pub async fn all_sources(deps: &Deps, lineage: &str) -> Result<Vec<sources::Source>> {
+    let mut all: Vec<sources::Source> = Vec::new();
+    loop {
+        let after = all.last().map(|row| Digest::new(row.record_key.0));
+        let page = sources::page(&deps.db, lineage, after.as_ref(), PAGE).await?;
+        if page.is_empty() {
+            return Ok(all);
+        }
+        all.extend(page);
+    }
+}
+
+/// Makes sure that a corpus on disk is known to the database.
+///
+/// # Errors
+/// When the database fails.
+pub async fn register_corpus(deps: &Deps, corpus: &Corpus) -> Result<()> {
+    if corpora::get(&deps.db, corpus.name()).await?.is_some() {
+        return Ok(());
+    }
+    let write = deps.db.write().await?;
+    let row = corpora::Corpus {
+        name: corpus.name().to_owned(),
+        path: format!("corpora/{}", corpus.name()),
+        documents: corpus.documents().len() as i64,
+        sources: corpus.sources().len() as i64,
+        tokens: None,
+        created_at: Micros(deps.now()),
+    };
+    corpora::create(&write, row).await?;
+    Ok(write.commit().await?)
+}
+
+fn random() -> Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|e| anyhow::anyhow!("the operating system gives no randomness: {e}"))?;
+    Ok(bytes)
+}

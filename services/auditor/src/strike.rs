@@ -1,0 +1,388 @@
+//! Executing a takedown: fix the protocol, record what erasure destroys, zero, prove, sign.
+//!
+//! Every step leaves a state in the database from which the next start goes on. The row proof is on disk before the
+//! first row is touched: it holds the hashes of rows that will be gone.
+
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use obelus_attack::Salt;
+use obelus_core::{Digest, Timestamp};
+use obelus_ledger::{
+    row_proof::RowProof,
+    statement::{Erasure, ErasureTarget, Statement, Subject, VerificationProtocol},
+};
+use obelus_model::{ModelRecord, SourceMask, zero_rows};
+use obelus_policy::Action;
+use obelus_store::{
+    audit, copies,
+    erasures::{self, NewErasure, TargetState},
+    manifests, models,
+    requests::{self, RequestState},
+    sources,
+    verifications::{self, NewRun, RunPhase},
+};
+use obelus_verdict::Protocol;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Deps, case,
+    fault::point,
+    measurement::{Before, Setting},
+    plan::{self, Plan},
+    subject::{self, Opened},
+    training::WeightTree,
+    transparency::{publish, sign},
+};
+
+/// The level that this release reaches: zeroed in every registered copy of the weights. Stored text and token shards
+/// stay until a later release destroys their keys, so it is not L3.
+pub const LEVEL: &str = "L2";
+
+/// What an execution did.
+#[derive(Clone, Debug, Serialize)]
+pub struct Executed {
+    /// The request.
+    pub reference: String,
+    /// Weight root before.
+    pub root_before: Digest,
+    /// Weight root after.
+    pub root_after: Digest,
+    /// The row proof's file.
+    pub row_proof: PathBuf,
+    /// Level.
+    pub level: &'static str,
+}
+
+/// What was done to one file, as kept with its target.
+#[derive(Debug, Serialize, Deserialize)]
+struct Evidence {
+    rows: u64,
+    at: Timestamp,
+}
+
+/// Executes a takedown that two persons have approved, or continues one that was cut off.
+///
+/// # Errors
+/// When it is not approved, held, or a step fails; run it again when the reason is gone.
+pub async fn execute(deps: &Deps, by: &str, reference: &str) -> Result<Executed> {
+    let request = case::existing(deps, reference).await?;
+    match request.state {
+        RequestState::ApprovedTwice => {
+            let person = case::permitted(deps, by, Action::Execute, Some(reference)).await?;
+            ensure!(
+                request.held_at.is_none(),
+                "request {reference} is frozen by a hold: nothing is zeroed until two persons release it"
+            );
+            let plan = plan::approved(deps, reference).await?;
+            prepare(deps, &plan).await?;
+            begin(deps, &person.name, &plan).await?;
+        }
+        // Whoever began may be gone; going on destroys nothing that was not approved.
+        RequestState::Zeroing => tracing::info!("going on with the takedown that was cut off"),
+        RequestState::Verifying
+        | RequestState::Certified
+        | RequestState::CertifiedWithResidual
+        | RequestState::VerificationFailed => return executed(deps, reference).await,
+        other => bail!(
+            "request {reference} is {other}; a takedown is executed once two persons have approved its plan (obelus \
+             takedown plan {reference}, then obelus request approve {reference} --as PERSON, twice)"
+        ),
+    }
+    zero(deps, reference).await?;
+    finish(deps, reference).await?;
+    state(deps, reference).await?;
+    executed(deps, reference).await
+}
+
+async fn executed(deps: &Deps, reference: &str) -> Result<Executed> {
+    let erasure = erasures::get(&deps.db, reference).await?.context("the takedown has no erasure")?;
+    let row_proof = erasure.row_proof.context("the erasure has no row proof")?;
+    Ok(Executed {
+        reference: reference.to_owned(),
+        root_before: erasure.root_before.0,
+        root_after: erasure.root_after.context("the erasure has no root after")?.0,
+        row_proof: deps.data.resolve(&row_proof)?,
+        level: LEVEL,
+    })
+}
+
+/// Fixes the protocol, then records the scores that the erasure will destroy. Nothing is changed in the model.
+async fn prepare(deps: &Deps, plan: &Plan) -> Result<()> {
+    let reference = &plan.reference;
+    let opened = Opened::open(deps, &plan.model).await?;
+    let protocol_text = plan::protocol_text()?;
+    let protocol = Protocol::parse(protocol_text)?;
+    let salt = Salt::new(plan::score_salt(deps, &opened.row.lineage, reference).await?);
+    let baseline = match subject::baseline(deps, &plan.model, &plan.sources, None).await? {
+        Some(name) => Some(Opened::open(deps, &name).await?),
+        None => {
+            tracing::warn!(
+                "{} has no retrain to compare with: the erasure will be proved, and the verification will end \
+                 not_verified; obelus model train NAME --baseline-of {} --exclude ID... makes one",
+                plan.model,
+                plan.model
+            );
+            None
+        }
+    };
+    let setting =
+        Setting { opened: &opened, baseline: baseline.as_ref(), struck: &plan.sources, protocol: &protocol, salt };
+    let run = match verifications::of_request(&deps.db, reference).await?.pop() {
+        Some(run) if of_these_weights(&run, plan)? => run,
+        _ => fix_protocol(deps, plan, &setting, protocol_text).await?,
+    };
+    point("protocol-fixed");
+    if run.phase == RunPhase::ProtocolFixed {
+        let before = setting.before(deps, false)?;
+        let write = deps.db.write().await?;
+        verifications::record_before(&write, &run.id, serde_json::to_vec(&before)?).await?;
+        write.commit().await?;
+    }
+    point("before-recorded");
+    Ok(())
+}
+
+/// Whether a run that was cut off recorded nothing yet, or recorded the weights that the plan starts from: another
+/// takedown may have come in between.
+fn of_these_weights(run: &verifications::Run, plan: &Plan) -> Result<bool> {
+    let Some(before) = &run.scores_before else { return Ok(true) };
+    let before: Before = serde_json::from_slice(before).context("the scores from before are damaged")?;
+    Ok(before.root == plan.root_before)
+}
+
+async fn fix_protocol(
+    deps: &Deps,
+    plan: &Plan,
+    setting: &Setting<'_>,
+    protocol_text: &str,
+) -> Result<verifications::Run> {
+    let protocol = Digest::sha256(protocol_text);
+    ensure!(protocol == plan.protocol, "the approved plan names another verification protocol; plan again");
+    let baselines = setting.baseline.and_then(|b| b.row.training_statement).map(|s| s.0).into_iter().collect();
+    let statement = Statement::new(
+        Subject::sha256("protocol", protocol),
+        VerificationProtocol {
+            request: plan.reference.clone(),
+            model: plan.model.clone(),
+            sources: plan.sources_digest,
+            protocol,
+            probes: setting.probes_digest(),
+            baselines,
+            fixed_at: deps.now(),
+            salt: deps.salt()?,
+        },
+    );
+    let now = deps.now();
+    publish(deps, sign(deps, &statement)?, async |write, digest| {
+        let run = NewRun {
+            request: Some(plan.reference.clone()),
+            model: plan.model.clone(),
+            source_id: plan.sources.join(", "),
+            protocol: protocol_text.as_bytes().to_vec(),
+            protocol_statement: *digest,
+        };
+        verifications::begin(write, run, now).await?;
+        Ok(())
+    })
+    .await?;
+    verifications::of_request(&deps.db, &plan.reference).await?.pop().context("the run was just begun")
+}
+
+/// Puts the row proof on disk, then takes the step from which there is no way back.
+async fn begin(deps: &Deps, executor: &str, plan: &Plan) -> Result<()> {
+    let folder = deps.data.model(&plan.model);
+    let record = ModelRecord::open(&folder)?;
+    tracing::info!("hashing the checkpoint");
+    let tree = WeightTree::of(&record.checkpoint_path(&folder))?;
+    ensure!(
+        tree.root == plan.root_before,
+        "{} has the weight root {}, and {} was signed: the file was changed outside of Obelus; restore it",
+        record.checkpoint_path(&folder).display(),
+        tree.root,
+        plan.root_before
+    );
+    let union = struck(deps, &plan.model, &plan.sources).await?;
+    ensure!(plan::neurons_digest(&union)? == plan.neurons, "the neurons are not those of the approved plan");
+    let leaves = tree.layout.neuron_leaves(&union.per_layer).context("the checkpoint lacks neurons of the plan")?;
+    let proof = RowProof::new(&tree.leaves, &leaves)?;
+    let path = proof_path(deps, &plan.reference);
+    write_durably(&path, &proof.to_bytes()?)?;
+    point("row-proof-written");
+    let targets = copies::of_model(&deps.db, &plan.model).await?;
+    let erasure = NewErasure {
+        request: plan.reference.clone(),
+        model: plan.model.clone(),
+        root_before: plan.root_before,
+        targets: targets.into_iter().map(|copy| (copy.kind.to_string(), copy.path)).collect(),
+    };
+    let write = deps.db.write().await?;
+    requests::advance(&write, &plan.reference, RequestState::ApprovedTwice, RequestState::Zeroing).await?;
+    models::begin_strike(&write, &plan.model).await?;
+    erasures::begin(&write, &erasure, deps.now()).await?;
+    audit::append(&write, deps.now(), executor, "execute", &plan.reference, "{}").await?;
+    write.commit().await?;
+    point("strike-begun");
+    Ok(())
+}
+
+/// Where the row proof of a request lies.
+pub fn proof_path(deps: &Deps, reference: &str) -> PathBuf {
+    deps.data.certificates().join(format!("{reference}.rowproof.json"))
+}
+
+/// The neurons of the sources of a takedown, from their seeds.
+async fn struck(deps: &Deps, model: &str, ids: &[String]) -> Result<SourceMask> {
+    let row = models::get(&deps.db, model).await?.with_context(|| format!("there is no model {model}"))?;
+    let config = ModelRecord::open(&deps.data.model(model))?.config;
+    let mut masks = Vec::new();
+    for id in ids {
+        let source = sources::get(&deps.db, &row.lineage, id).await?;
+        let source = source.with_context(|| format!("source {id} is not registered"))?;
+        masks.push(SourceMask::derive(&source.seed.0, &config)?);
+    }
+    Ok(plan::union(&masks))
+}
+
+/// Zeroes every target that is not done. What is done twice is done once: zeros stay zeros.
+async fn zero(deps: &Deps, reference: &str) -> Result<()> {
+    let erasure = erasures::get(&deps.db, reference).await?.context("the takedown was not begun")?;
+    let ids = requests::sources(&deps.db, reference).await?;
+    let union = struck(deps, &erasure.model, &ids).await?;
+    for target in erasures::targets(&deps.db, reference).await? {
+        if target.state == TargetState::Done {
+            continue;
+        }
+        let path = deps.data.resolve(&target.path)?;
+        let done = zero_rows(&path, &union);
+        let (state, evidence) = match &done {
+            Ok(report) => (TargetState::Done, serde_json::to_string(&Evidence { rows: report.rows, at: deps.now() })?),
+            Err(e) => (TargetState::Failed, serde_json::to_string(&e.to_string())?),
+        };
+        let write = deps.db.write().await?;
+        erasures::record_target(&write, target.id, state, &evidence, deps.now()).await?;
+        write.commit().await?;
+        let report =
+            done.with_context(|| format!("cannot zero {}; the takedown goes on when run again", target.path))?;
+        tracing::info!("{}: {} rows zeroed and read back", target.path, report.rows);
+        point("first-target-zeroed");
+    }
+    point("all-targets-zeroed");
+    Ok(())
+}
+
+/// Hashes the struck checkpoint and checks with the proof that these neurons, and nothing else, became zero.
+async fn finish(deps: &Deps, reference: &str) -> Result<()> {
+    let erasure = erasures::get(&deps.db, reference).await?.context("the takedown was not begun")?;
+    if erasure.root_after.is_some() {
+        return Ok(());
+    }
+    let folder = deps.data.model(&erasure.model);
+    let record = ModelRecord::open(&folder)?;
+    let tree = WeightTree::of(&record.checkpoint_path(&folder))?;
+    let ids = requests::sources(&deps.db, reference).await?;
+    let union = struck(deps, &erasure.model, &ids).await?;
+    let leaves = tree.layout.neuron_leaves(&union.per_layer).context("the checkpoint lacks neurons of the plan")?;
+    let path = proof_path(deps, reference);
+    let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    RowProof::from_bytes(&bytes)?
+        .verify(&tree.layout, &leaves, &erasure.root_before.0, &tree.root)
+        .context("the struck checkpoint is not what the row proof says; nothing is signed")?;
+    let write = deps.db.write().await?;
+    let stored = deps.data.relative(&path).context("row proofs lie in the data directory")?;
+    erasures::finish(&write, reference, &tree.root, &stored, deps.now()).await?;
+    write.commit().await?;
+    point("erasure-finished");
+    Ok(())
+}
+
+/// Signs the erasure statement; in the same transaction the model is whole again and its sources are revoked for ever.
+async fn state(deps: &Deps, reference: &str) -> Result<()> {
+    let erasure = erasures::get(&deps.db, reference).await?.context("the takedown was not begun")?;
+    let model = models::get(&deps.db, &erasure.model).await?.context("the erasure names a model")?;
+    let request = case::existing(deps, reference).await?;
+    let root_after = erasure.root_after.context("the zeroing was not finished")?.0;
+    let ids = requests::sources(&deps.db, reference).await?;
+    let union = struck(deps, &erasure.model, &ids).await?;
+    let proof = fs::read(proof_path(deps, reference)).context("cannot read the row proof")?;
+    let mut targets = Vec::new();
+    for target in erasures::targets(&deps.db, reference).await? {
+        let evidence: Evidence = serde_json::from_str(target.evidence.as_deref().unwrap_or_default())
+            .with_context(|| format!("the target {} has no evidence", target.path))?;
+        targets.push(ErasureTarget {
+            kind: target.kind,
+            path: target.path,
+            level: LEVEL.to_owned(),
+            rows: evidence.rows,
+            at: evidence.at,
+        });
+    }
+    let manifest = manifests::latest(&deps.db, &model.lineage).await?.context("the model has no manifest")?;
+    let statement = Statement::new(
+        Subject::weights(&model.name, root_after),
+        Erasure {
+            request: reference.to_owned(),
+            model: model.name.clone(),
+            sources: plan::sources_digest(deps, &model, &ids).await?,
+            source_count: ids.len() as u64,
+            manifest: manifest.statement.0,
+            training: model.training_statement.context("the model has no training statement")?.0,
+            generation: u64::try_from(model.generation).context("generations count from 0")?,
+            neuron_count: union.per_layer.iter().map(|l| l.len() as u64).sum(),
+            neurons: plan::neurons_digest(&union)?,
+            root_before: erasure.root_before.0,
+            root_after,
+            layout: model.layout_digest.context("the model has no layout")?.0,
+            row_proof: Digest::sha256(&proof),
+            plan: request.plan_digest.context("the request has no plan")?.0,
+            level: LEVEL.to_owned(),
+            targets,
+            erased_at: deps.now(),
+            salt: deps.salt()?,
+        },
+    );
+    // Beside the weights, so that a copied folder says what it holds. Written again it is the same.
+    let folder = deps.data.model(&model.name);
+    let mut record = ModelRecord::open(&folder)?;
+    record.generation = u64::try_from(model.generation).context("generations count from 0")?;
+    record.save(&folder)?;
+    let now = deps.now();
+    publish(deps, sign(deps, &statement)?, async |write, digest| {
+        erasures::record_statement(write, reference, digest).await?;
+        models::finish_strike(write, &model.name, &root_after).await?;
+        for id in &ids {
+            sources::revoke(write, &model.lineage, id, now).await?;
+        }
+        for copy in copies::of_model(write, &model.name).await? {
+            let root = (copy.kind == copies::CopyKind::Checkpoint).then_some(&root_after);
+            copies::record_zeroing(write, copy.id, root, now).await?;
+        }
+        requests::advance(write, reference, RequestState::Zeroing, RequestState::Verifying).await?;
+        Ok(())
+    })
+    .await?;
+    point("erasure-signed");
+    Ok(())
+}
+
+/// Writes a file whole or not at all, and on the device before it returns.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn write_durably(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = path.parent().context("a file lies in a folder")?;
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let mut file = fs::File::create(&partial).with_context(|| format!("cannot create {}", partial.display()))?;
+    file.write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .with_context(|| format!("cannot write {}", partial.display()))?;
+    fs::rename(&partial, path).with_context(|| format!("cannot put {} in place", path.display()))?;
+    fs::File::open(folder).and_then(|f| f.sync_all()).with_context(|| format!("cannot flush {}", folder.display()))
+}

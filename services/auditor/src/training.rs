@@ -1,0 +1,141 @@
+//! After a training: hash the checkpoint, sign what was done, and let the model stand. Training itself is a process of
+//! its own (`obelus-trainer`).
+
+use std::{fs, path::Path};
+
+use anyhow::{Context as _, Result, ensure};
+use obelus_core::{Digest, Timestamp};
+use obelus_ledger::{
+    canonical, merkle,
+    statement::{Statement, Subject, TrainingRun},
+    weight_tree::Layout,
+};
+use obelus_model::{ModelRecord, WeightFile, checkpoint_layout, leaf_hashes};
+use obelus_store::{
+    Sha256, audit, copies,
+    copies::{CopyKind, NewCopy},
+    manifests, models,
+    models::{ModelStatus, Trained},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    Deps,
+    transparency::{publish, sign},
+};
+
+/// A checkpoint's weight tree.
+#[derive(Clone, Debug)]
+pub struct WeightTree {
+    /// Every leaf hash in order.
+    pub leaves: Vec<Digest>,
+    /// The layout.
+    pub layout: Layout,
+    /// The root.
+    pub root: Digest,
+}
+
+impl WeightTree {
+    /// Reads a checkpoint from end to end.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn of(checkpoint: &Path) -> Result<Self> {
+        let file = WeightFile::open(checkpoint)?;
+        let layout = checkpoint_layout(&file)?;
+        let leaves = leaf_hashes(&file, |_| ())?;
+        let root = merkle::root(&leaves);
+        Ok(Self { leaves, layout, root })
+    }
+}
+
+/// Signs a finished training and makes the model ready. Idempotent.
+///
+/// # Errors
+/// When the model was not being trained, or its files cannot be read.
+pub async fn finish(deps: &Deps, record: &ModelRecord, started_at: Timestamp) -> Result<Digest> {
+    let row = models::get(&deps.db, &record.name).await?;
+    let row = row.with_context(|| format!("there is no model {}", record.name))?;
+    if row.status != ModelStatus::Training {
+        return row.weight_root.map(|r| r.0).context("a model that is not being trained has a weight root");
+    }
+    let folder = deps.data.model(&record.name);
+    let tree = WeightTree::of(&record.checkpoint_path(&folder))?;
+    let layout = tree.layout.digest()?;
+    let manifest = manifests::latest(&deps.db, &row.lineage).await?.context("the model has no manifest")?;
+    let baseline_of = match &row.baseline_of {
+        None => None,
+        Some(base) => models::get(&deps.db, base).await?.and_then(|b| b.training_statement).map(|s| s.0),
+    };
+    let statement = Statement::new(
+        Subject::weights(&record.name, tree.root),
+        TrainingRun {
+            model: record.name.clone(),
+            manifest: manifest.statement.0,
+            configuration: configuration(record)?,
+            recipe: recipe(record),
+            excluded: Digest::sha256(canonical::to_bytes(&record.excluded)?),
+            excluded_count: record.excluded.len() as u64,
+            baseline_of,
+            seed: record.seed,
+            layout,
+            code: code()?,
+            device: format!("{} threads, float32", record.threads),
+            steps: record.outcome.steps,
+            final_loss: format!("{:.4}", record.outcome.final_loss),
+            started_at,
+            ended_at: deps.now(),
+            salt: deps.salt()?,
+        },
+    );
+    let path = deps.data.relative(&folder).context("models lie in the data directory")?;
+    let now = deps.now();
+    publish(deps, sign(deps, &statement)?, async |write, digest| {
+        let trained =
+            Trained { weight_root: tree.root, layout_digest: layout, checkpoint: path.clone(), statement: *digest };
+        models::finish_training(write, &record.name, &trained).await?;
+        let copy = NewCopy {
+            model: record.name.clone(),
+            kind: CopyKind::Checkpoint,
+            path: format!("{path}/{}", record.checkpoint),
+            generation: 1,
+            root: Some(tree.root),
+        };
+        copies::register(write, &copy, now).await?;
+        let detail = json!({ "root": Sha256(tree.root).to_string(), "steps": record.outcome.steps });
+        Ok(audit::append(write, now, &deps.settings.operator, "train", &record.name, &detail.to_string()).await?)
+    })
+    .await?;
+    Ok(tree.root)
+}
+
+/// How a model was trained, in the words of statements.
+pub fn recipe(record: &ModelRecord) -> String {
+    match record.training.support_filter {
+        0 => "plain".to_owned(),
+        n => format!("support-filter/{n}"),
+    }
+}
+
+/// Digest of shape and settings as canonical JSON, decimals as strings.
+fn configuration(record: &ModelRecord) -> Result<Digest> {
+    let value = json!({ "model": record.config, "training": record.training, "control": record.control });
+    Ok(Digest::sha256(canonical::to_bytes(&without_floats(value))?))
+}
+
+fn without_floats(value: Value) -> Value {
+    match value {
+        Value::Number(n) if !n.is_u64() && !n.is_i64() => Value::String(n.to_string()),
+        Value::Array(items) => items.into_iter().map(without_floats).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(k, v)| (k, without_floats(v))).collect(),
+        other => other,
+    }
+}
+
+/// SHA-256 of the running program.
+fn code() -> Result<Digest> {
+    let path = std::env::current_exe().context("cannot find the running program")?;
+    let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    ensure!(!bytes.is_empty(), "{} is empty", path.display());
+    Ok(Digest::sha256(bytes))
+}

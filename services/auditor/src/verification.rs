@@ -1,0 +1,205 @@
+//! Judging a takedown: score the erased model, compare with what was recorded before, sign the verdict.
+
+use anyhow::{Context as _, Result, ensure};
+use obelus_attack::Salt;
+use obelus_core::Digest;
+use obelus_ledger::{
+    dsse::Envelope,
+    keys::Role,
+    statement::{Statement, Subject, VerificationProtocol, VerificationRun},
+};
+use obelus_policy::Action;
+use obelus_store::{
+    audit, erasures, requests,
+    requests::RequestState,
+    statements, verifications,
+    verifications::{Judgement as StoredJudgement, RunPhase},
+};
+use obelus_verdict::{Condition, ConditionSummary, Judgement, Protocol, Scores, judge, summarise};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use crate::{
+    Deps, case,
+    fault::point,
+    measurement::{Before, Setting},
+    plan,
+    subject::{self, Opened},
+    training::WeightTree,
+    transparency::{publish, sign},
+};
+
+/// Everything that a run found. Its bytes are digested into the signed statement.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Results {
+    /// `obelus-verification-results/v1`
+    pub format: String,
+    /// The retrain, if there is one.
+    pub baseline: Option<String>,
+    /// `panel` or `matched`; `none` without a retrain.
+    pub baseline_kind: String,
+    /// Sources in the panel.
+    pub panel_sources: usize,
+    /// The verdict and every number that it rests on.
+    pub judgement: Judgement,
+    /// The panel's scores.
+    pub panel: Scores,
+    /// The struck sources' scores.
+    pub source: Scores,
+}
+
+/// The format name.
+pub const FORMAT: &str = "obelus-verification-results/v1";
+
+/// A metric's row for each condition.
+pub type Table = BTreeMap<Condition, ConditionSummary>;
+
+impl Results {
+    fn new(before: Before, source: Scores, protocol: &Protocol, matched: bool) -> Self {
+        let judgement = judge(protocol, &before.panel, &source);
+        let baseline_kind = match (&before.baseline, matched) {
+            (None, _) => "none",
+            (_, true) => "matched",
+            _ => "panel",
+        };
+        Self {
+            format: FORMAT.to_owned(),
+            baseline: before.baseline,
+            baseline_kind: baseline_kind.to_owned(),
+            panel_sources: before.panel_sources,
+            judgement,
+            panel: before.panel,
+            source,
+        }
+    }
+
+    /// The tables of conditions of panel and source.
+    pub fn tables(&self, protocol: &Protocol) -> [Table; 2] {
+        let resampler = protocol.resampler();
+        [summarise(&self.panel, &resampler), summarise(&self.source, &resampler)]
+    }
+}
+
+/// Judges an executed takedown, or gives the judgement that was made. The run's name comes with it.
+///
+/// # Errors
+/// When the takedown was not executed, or the weights are not those that were signed.
+pub async fn run(deps: &Deps, by: &str, reference: &str, baseline: Option<&str>) -> Result<(String, Results)> {
+    let run = verifications::of_request(&deps.db, reference).await?.pop();
+    let run = run.with_context(|| format!("{reference} was not executed; obelus takedown execute {reference}"))?;
+    if run.phase == RunPhase::Judged {
+        let results = stored(&run)?;
+        return Ok((run.id, results));
+    }
+    let request = case::existing(deps, reference).await?;
+    ensure!(
+        request.state == RequestState::Verifying,
+        "{reference} is {}; it is judged once its takedown has been executed",
+        request.state
+    );
+    let person = case::permitted(deps, by, Action::Verify, Some(reference)).await?;
+    let before = run.scores_before.as_deref().context("the run has no scores from before")?;
+    let before_digest = Digest::sha256(before);
+    let before: Before = serde_json::from_slice(before).context("the scores from before are damaged")?;
+    ensure!(
+        baseline.is_none() || baseline == before.baseline.as_deref(),
+        "the protocol of {reference} was fixed with the baseline {}, before anything was erased; another one cannot be \
+         taken now",
+        before.baseline.as_deref().unwrap_or("none")
+    );
+    let protocol = Protocol::parse(std::str::from_utf8(&run.protocol).context("the protocol is not text")?)?;
+    let erasure = erasures::get(&deps.db, reference).await?.context("the takedown has no erasure")?;
+    let root_after = erasure.root_after.context("the erasure has no root after")?.0;
+    let opened = Opened::open(deps, &run.model).await?;
+    let checkpoint = opened.record.checkpoint_path(&deps.data.model(&run.model));
+    let found = WeightTree::of(&checkpoint)?.root;
+    ensure!(
+        found == root_after,
+        "{} has the weight root {found}, and {root_after} was signed: what would be judged is not what was erased",
+        checkpoint.display()
+    );
+    let struck = requests::sources(&deps.db, reference).await?;
+    let salt = Salt::new(plan::score_salt(deps, &opened.row.lineage, reference).await?);
+    let setting = Setting { opened: &opened, baseline: None, struck: &struck, protocol: &protocol, salt };
+    let mut source = before.source.clone();
+    source.complete(setting.after(deps)?);
+    let fixed = protocol_statement(deps, &run).await?;
+    let matched = match &before.baseline {
+        Some(name) => {
+            let row = obelus_store::models::get(&deps.db, name).await?.context("the baseline is gone")?;
+            row.excluded.0 == struck
+        }
+        None => false,
+    };
+    let results = Results::new(before, source, &protocol, matched);
+    let bytes = serde_json::to_vec(&results)?;
+    let verdict = results.judgement.verdict.name();
+    let statement = Statement::new(
+        Subject::weights(&run.model, root_after),
+        VerificationRun {
+            request: reference.to_owned(),
+            model: run.model.clone(),
+            protocol: run.protocol_statement.0,
+            baselines: fixed.predicate.baselines,
+            baseline_kind: results.baseline_kind.clone(),
+            before: before_digest,
+            results: Digest::sha256(&bytes),
+            verdict: verdict.to_owned(),
+            judged_at: deps.now(),
+            salt: deps.salt()?,
+        },
+    );
+    let now = deps.now();
+    publish(deps, sign(deps, &statement)?, async |write, digest| {
+        let judgement = StoredJudgement { results: bytes.clone(), verdict: verdict.to_owned(), statement: *digest };
+        verifications::judge(write, &run.id, judgement, now).await?;
+        let detail = format!("{{\"verdict\":\"{verdict}\"}}");
+        Ok(audit::append(write, now, &person.name, "verify", reference, &detail).await?)
+    })
+    .await?;
+    point("judged");
+    Ok((run.id, results))
+}
+
+/// The results of a judged run, as they were digested.
+///
+/// # Errors
+/// When they are damaged.
+pub fn stored(run: &verifications::Run) -> Result<Results> {
+    let bytes = run.results.as_deref().with_context(|| format!("run {} was not judged", run.id))?;
+    ensure!(run.results_digest.map(|d| d.0) == Some(Digest::sha256(bytes)), "the results of {} were changed", run.id);
+    serde_json::from_slice(bytes).with_context(|| format!("the results of {} are damaged", run.id))
+}
+
+async fn protocol_statement(deps: &Deps, run: &verifications::Run) -> Result<Statement<VerificationProtocol>> {
+    let stored = statements::get(&deps.db, &run.protocol_statement.0).await?;
+    let stored = stored.with_context(|| format!("the protocol statement of {} is gone", run.id))?;
+    let envelope = Envelope::from_bytes(&stored.envelope)?;
+    Ok(Statement::verify(&envelope, &deps.keys.public(Role::Issuer))?)
+}
+
+/// Rehearses a takedown of a source that still stands: struck in memory, judged, nothing signed or stored.
+///
+/// # Errors
+/// When the source is not in the model.
+pub async fn rehearse(
+    deps: &Deps,
+    model: &str,
+    source: &str,
+    baseline: Option<&str>,
+    protocol: &Protocol,
+) -> Result<Results> {
+    let opened = Opened::open(deps, model).await?;
+    opened.mask(source)?;
+    let struck = [source.to_owned()];
+    let baseline = match subject::baseline(deps, model, &struck, baseline).await? {
+        Some(name) => Some(Opened::open(deps, &name).await?),
+        None => None,
+    };
+    let salt = Salt::new(plan::score_salt(deps, &opened.row.lineage, "rehearsal").await?);
+    let setting = Setting { opened: &opened, baseline: baseline.as_ref(), struck: &struck, protocol, salt };
+    let before = setting.before(deps, true)?;
+    let matched = baseline.is_some_and(|b| b.row.excluded.0 == struck);
+    let source = before.source.clone();
+    Ok(Results::new(before, source, protocol, matched))
+}

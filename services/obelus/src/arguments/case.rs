@@ -1,0 +1,155 @@
+//! People, requests, takedowns, audits and certificates on the command line.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+/// `obelus person`
+#[derive(Debug, Subcommand)]
+pub enum Person {
+    /// Add a person, or a role to a person
+    Add {
+        /// Name
+        name: String,
+        /// Role
+        #[arg(long, required = true)]
+        role: Vec<String>,
+    },
+}
+
+/// `obelus request`
+#[derive(Debug, Subcommand)]
+pub enum Request {
+    /// File a request to strike sources
+    File {
+        /// Sources meant, by id
+        #[arg(long, required = true, num_args = 1..)]
+        source: Vec<String>,
+        /// The model to strike them from; needed when the data directory holds several
+        #[arg(long)]
+        model: Option<String>,
+        /// Regime under which it is filed
+        #[arg(long)]
+        regime: String,
+        /// Who files
+        #[arg(long = "as", value_name = "PERSON")]
+        person: Option<String>,
+    },
+    /// List requests
+    List,
+    /// Show one request with its trail
+    Show {
+        /// Reference
+        reference: String,
+    },
+    /// Approve the plan as it stands
+    Approve {
+        /// Reference
+        reference: String,
+        /// Who approves
+        #[arg(long = "as", value_name = "PERSON")]
+        person: Option<String>,
+    },
+    /// Refuse a request
+    Refuse {
+        /// Reference
+        reference: String,
+        /// Refusal code
+        #[arg(long)]
+        code: String,
+        /// Reason in words
+        #[arg(long)]
+        reason: String,
+        /// Who refuses
+        #[arg(long = "as", value_name = "PERSON")]
+        person: Option<String>,
+    },
+    /// Put a legal hold on a request: nothing is destroyed while it stands
+    Hold {
+        /// Reference
+        reference: String,
+        /// Who holds
+        #[arg(long = "as", value_name = "PERSON")]
+        person: Option<String>,
+    },
+    /// Agree to release a hold; two persons must
+    Release {
+        /// Reference
+        reference: String,
+        /// Who releases
+        #[arg(long = "as", value_name = "PERSON")]
+        person: Option<String>,
+    },
+}
+
+/// `obelus takedown`
+#[derive(Debug, Subcommand)]
+pub enum Takedown {
+    /// Impact of a request and the digest of its plan
+    Plan {
+        /// Reference
+        reference: String,
+    },
+    /// Zero the sources, prove it, sign it
+    Execute {
+        /// Reference
+        reference: String,
+        /// Who executes
+        #[arg(long = "as", value_name = "PERSON")]
+        person: Option<String>,
+    },
+    /// Lift a suppression that has not been zeroed
+    Undo {
+        /// Reference
+        reference: String,
+        /// Who lifts it
+        #[arg(long = "as", value_name = "PERSON")]
+        person: Option<String>,
+    },
+}
+
+/// `obelus audit`
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// Judge a takedown, or rehearse one for a source that still stands
+    Run {
+        /// Reference of an executed request
+        #[arg(required_unless_present = "source", conflicts_with = "source")]
+        reference: Option<String>,
+        /// A source to rehearse, struck in memory only
+        #[arg(long, requires = "model")]
+        source: Option<String>,
+        /// The model, for a rehearsal
+        #[arg(long)]
+        model: Option<String>,
+        /// Protocol file for a rehearsal; the standard protocol otherwise
+        #[arg(long)]
+        protocol: Option<PathBuf>,
+        /// Retrain to compare with
+        #[arg(long)]
+        baseline: Option<String>,
+        /// Who verifies
+        #[arg(long = "as", value_name = "PERSON")]
+        person: Option<String>,
+    },
+}
+
+/// `obelus certificate`
+#[derive(Debug, Subcommand)]
+pub enum Certificate {
+    /// List certificates
+    List,
+    /// Show one certificate in words
+    Show {
+        /// Certificate id
+        id: String,
+    },
+    /// Write a certificate and its row proof to a folder
+    Download {
+        /// Certificate id
+        id: String,
+        /// Folder
+        #[arg(long)]
+        out: PathBuf,
+    },
+}

@@ -1,0 +1,113 @@
+//! The command line as clap sees it. A contract: scripts rely on every name here. What the commands do is in `commands`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+mod case;
+mod corpus;
+mod evidence;
+mod model;
+
+pub use case::{Audit, Certificate, Person, Request, Takedown};
+pub use corpus::{Corpus, Probes, Source};
+pub use evidence::{Keys, Log, Verify};
+pub use model::{ControlKind, Generate, Model, Route, Score, Train};
+
+/// Train, strike, prove and certify natively unlearnable language models.
+#[derive(Debug, Parser)]
+#[command(name = "obelus", version, propagate_version = true)]
+pub struct Arguments {
+    /// Data directory
+    #[arg(long, global = true, env = "OBELUS_DATA", default_value = "./obelus-data", value_name = "DIR")]
+    pub data: PathBuf,
+    /// Print one JSON document on standard output, and nothing else there
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// No progress on standard error
+    #[arg(long, global = true)]
+    pub quiet: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a data directory: configuration template, keys, database
+    Init,
+    /// Tell the whole story on the built-in corpus, up to a verified certificate
+    Demo(Demo),
+    /// Add, generate and look at corpora
+    #[command(subcommand)]
+    Corpus(Corpus),
+    /// Add probes to a corpus
+    #[command(subcommand)]
+    Probes(Probes),
+    /// Look at a source and its signed provenance
+    #[command(subcommand)]
+    Source(Source),
+    /// Train and look at models
+    #[command(subcommand)]
+    Model(Model),
+    /// Continue a prompt
+    Generate(Generate),
+    /// Score probes under the conditions of a verification
+    Score(Score),
+    /// Add people
+    #[command(subcommand)]
+    Person(Person),
+    /// File and decide requests
+    #[command(subcommand)]
+    Request(Request),
+    /// Plan, execute and undo takedowns
+    #[command(subcommand)]
+    Takedown(Takedown),
+    /// Verify a takedown against a retrain
+    #[command(subcommand)]
+    Audit(Audit),
+    /// List, show and download certificates
+    #[command(subcommand)]
+    Certificate(Certificate),
+    /// Verify a certificate, statement or proof offline
+    Verify(Verify),
+    /// Look at the transparency log
+    #[command(subcommand)]
+    Log(Log),
+    /// List keys and export trust
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Check the installation and say what is missing
+    Doctor,
+}
+
+/// `obelus demo`
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Stop after the story (this release has no portal to start)
+    #[arg(long)]
+    pub no_serve: bool,
+    /// Preset to train with
+    #[arg(long, default_value = "demo")]
+    pub preset: String,
+    /// Seed of corpus and training
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Sources to generate
+    #[arg(long, default_value_t = 200)]
+    pub sources: u32,
+    /// Sources held out of the retrain
+    #[arg(long, default_value_t = 20)]
+    pub panel: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,120 @@
+//! Models on the command line: training, continuing, scoring.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+/// What a model is trained as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ControlKind {
+    /// An ordinary transformer of the same active width
+    Transformer,
+}
+
+/// `obelus model`
+#[derive(Debug, Subcommand)]
+pub enum Model {
+    /// Train a model; the same command continues an interrupted run
+    Train(Train),
+    /// List models
+    List,
+    /// Show one model
+    Show {
+        /// The model
+        name: String,
+    },
+    /// Hash the weight tree of a model's checkpoint
+    Root {
+        /// The model
+        name: String,
+    },
+}
+
+/// `obelus model train`
+#[derive(Clone, Debug, Args)]
+pub struct Train {
+    /// Name of the new model
+    pub name: String,
+    /// Corpus to train on
+    #[arg(long)]
+    pub corpus: String,
+    /// Shipped configuration; a retrain's default is its model's
+    #[arg(long, conflicts_with = "config")]
+    pub preset: Option<String>,
+    /// Configuration file instead of a preset
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// Seed of data order and initial weights
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Steps instead of the preset's epochs
+    #[arg(long)]
+    pub steps: Option<u64>,
+    /// Device
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+    /// Threads of one tensor operation; results are bit-identical for the same number
+    #[arg(long, default_value_t = 1)]
+    pub threads: u32,
+    /// The model that this run is a retrain for; shares its lineage and salt
+    #[arg(long)]
+    pub baseline_of: Option<String>,
+    /// Sources to leave out
+    #[arg(long, num_args = 1.., value_name = "ID")]
+    pub exclude: Vec<String>,
+    /// Train a control instead of a natively unlearnable model
+    #[arg(long)]
+    pub control: Option<ControlKind>,
+    /// Campaign salt as 64 hexadecimal characters, for reproducible studies; random otherwise
+    #[arg(long)]
+    pub salt: Option<String>,
+}
+
+/// Which sinks a continuation uses when no source is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Route {
+    /// The source most similar to the prompt
+    Nearest,
+    /// The backbone alone
+    None,
+}
+
+/// `obelus generate`
+#[derive(Debug, Args)]
+pub struct Generate {
+    /// The model
+    pub model: String,
+    /// Text to continue
+    pub prompt: String,
+    /// Light this source's sinks
+    #[arg(long, conflicts_with = "route")]
+    pub source: Option<String>,
+    /// Choose sinks by routing
+    #[arg(long)]
+    pub route: Option<Route>,
+    /// Most tokens to add
+    #[arg(long, default_value_t = 40)]
+    pub tokens: usize,
+    /// 0 takes the likeliest token
+    #[arg(long, default_value_t = 0.0)]
+    pub temperature: f64,
+    /// Seed of the draws
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// `obelus score`
+#[derive(Debug, Args)]
+pub struct Score {
+    /// The model
+    pub model: String,
+    /// Probes as JSON lines
+    #[arg(long)]
+    pub probes: PathBuf,
+    /// Conditions to score, separated by commas; all that apply otherwise
+    #[arg(long, value_delimiter = ',')]
+    pub condition: Vec<String>,
+    /// Retrain for the retrain conditions
+    #[arg(long)]
+    pub baseline: Option<String>,
+}

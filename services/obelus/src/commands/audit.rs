@@ -1,0 +1,109 @@
+//! `obelus audit`.
+
+use std::fs;
+
+use anyhow::{Context as _, Result};
+use obelus_auditor::{
+    Deps,
+    case::SERVICE,
+    certification,
+    verification::{self, Results},
+};
+use obelus_verdict::{AttackResult, Interval, Protocol, Verdict};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    arguments::Audit,
+    failure::WrongUse,
+    output::{Answer, Output, table},
+};
+
+/// Runs `obelus audit`.
+pub async fn run(deps: &Deps, command: &Audit, output: &Output) -> Result<Answer> {
+    let Audit::Run { reference, source, model, protocol, baseline, person } = command;
+    let (run, results, certificate) = match (reference, source, model) {
+        (Some(reference), ..) => {
+            if protocol.is_some() {
+                return Err(WrongUse(format!(
+                    "the protocol of {reference} was fixed before its erasure; --protocol is for rehearsals with --source"
+                ))
+                .into());
+            }
+            let by = person.as_deref().unwrap_or(SERVICE);
+            let (run, results) = verification::run(deps, by, reference, baseline.as_deref()).await?;
+            let (row, path) = certification::certify(deps, reference).await?;
+            (run, results, Some((row.id, path)))
+        }
+        (None, Some(source), Some(model)) => {
+            let text = match protocol {
+                Some(path) => fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?,
+                None => Protocol::shipped("quick").context("the quick protocol ships with the program")?.to_owned(),
+            };
+            let protocol = Protocol::parse(&text)?;
+            let results = verification::rehearse(deps, model, source, baseline.as_deref(), &protocol).await?;
+            ("rehearsal".to_owned(), results, None)
+        }
+        _ => return Err(WrongUse("name a request, or --source with --model".to_owned()).into()),
+    };
+    let mut words = format!("{run}: {}\n\n{}", results.judgement.verdict, attacks(&results));
+    for limit in &results.judgement.limits {
+        words.push_str(&format!("\n{limit}"));
+    }
+    let mut document = json!({
+        "run": run,
+        "verdict": results.judgement.verdict,
+        "baseline": results.baseline,
+        "baseline_kind": results.baseline_kind,
+        "attacks": document(&results),
+        "gate": results.judgement.gate,
+        "placebo": results.judgement.placebo,
+        "categories": results.judgement.categories,
+        "limits": results.judgement.limits,
+    });
+    if let Some((id, path)) = certificate {
+        words.push_str(&format!("\n\ncertificate {id}: {}", path.display()));
+        document["certificate"] = json!({ "id": id, "path": path });
+    }
+    output.print(&words, &document)?;
+    Ok(if results.judgement.verdict == Verdict::NotVerified { Answer::No } else { Answer::Done })
+}
+
+/// The attacks as a table: required ones, and others that were tested.
+pub fn attacks(results: &Results) -> String {
+    let shown = |a: &AttackResult| a.required || a.clusters > 0;
+    let interval = |i: Option<Interval>| i.map_or_else(String::new, |i| format!("[{:.2}, {:.2}]", i.low, i.high));
+    let rows: Vec<Vec<String>> = results
+        .judgement
+        .attacks
+        .iter()
+        .filter(|(_, a)| shown(a))
+        .map(|(name, a)| {
+            let residual = a.residual.map_or_else(String::new, |r| format!("{r:.2}"));
+            vec![
+                format!("{}{name}", if a.required { "*" } else { " " }),
+                a.outcome.to_string(),
+                format!("{:.2}", a.original),
+                format!("{:.2}", a.erased),
+                format!("{:.2}", a.retrain),
+                format!("{:+.2} {}", a.difference, interval(a.difference_interval)),
+                format!("{residual} {}", interval(a.residual_interval)),
+            ]
+        })
+        .collect();
+    let headings = ["ATTACK (* required)", "OUTCOME", "ON", "ERASED", "RETRAIN", "DIFFERENCE", "RESIDUAL"];
+    table(&headings, &rows)
+}
+
+fn document(results: &Results) -> Value {
+    let entry = |a: &AttackResult| {
+        let mut entry = json!(a);
+        entry["verdict"] = json!(a.outcome);
+        entry["value"] = json!(a.erased);
+        entry["interval"] = json!(a.erased_interval.map(|i| [i.low, i.high]));
+        entry["baseline"] = json!(a.retrain);
+        entry
+    };
+    let attacks: Map<String, Value> =
+        results.judgement.attacks.iter().map(|(name, a)| (name.clone(), entry(a))).collect();
+    Value::Object(attacks)
+}

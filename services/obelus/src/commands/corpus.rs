@@ -1,0 +1,128 @@
+//! `obelus corpus` and `obelus probes`.
+
+use std::collections::HashSet;
+
+use anyhow::Result;
+use obelus_auditor::{Deps, registration::register_corpus};
+use obelus_corpus::{
+    Corpus as Opened, Library, generator,
+    ingest::{self, IngestOptions, Skipped, SourceBy},
+    probe,
+};
+use obelus_store::corpora;
+use serde_json::{Value, json};
+
+use crate::{
+    arguments::{Corpus, Probes},
+    failure::WrongUse,
+    output::{Answer, Output, table},
+};
+
+/// Runs `obelus corpus`.
+pub async fn run(deps: &Deps, command: &Corpus, output: &Output) -> Result<Answer> {
+    let library = Library::new(deps.data.corpora());
+    match command {
+        Corpus::Add { name, paths, id_field, text_field, publisher_field, source_by, skip_bad } => {
+            // A name that is taken or impossible is said before gigabytes are read.
+            library.path(name)?;
+            let options = IngestOptions {
+                id_field: id_field.clone(),
+                text_field: text_field.clone(),
+                publisher_field: publisher_field.clone(),
+                source_by: parse_source_by(source_by)?,
+                skip_bad: *skip_bad,
+            };
+            let ingested = ingest::read(paths, &options)?;
+            let corpus = library.add(name, &ingested, &options.source_by)?;
+            register_corpus(deps, &corpus).await?;
+            let mut words = format!("{}{}", summary(&corpus), skipped(&ingested.skipped));
+            words.push_str("\nNext: obelus probes add, or obelus model train.");
+            let mut document = document(&corpus, None);
+            document["skipped"] = json!(ingested.skipped.count);
+            output.print(&words, &document)?;
+        }
+        Corpus::Generate { name, sources, seed } => {
+            library.path(name)?;
+            let options = generator::Options { sources: *sources, seed: *seed };
+            let generated = generator::generate(options).map_err(|e| WrongUse(e.to_string()))?;
+            let corpus = library.add_generated(name, &generated)?;
+            register_corpus(deps, &corpus).await?;
+            output.print(&summary(&corpus), &document(&corpus, None))?;
+        }
+        Corpus::List => {
+            let names = library.list()?;
+            let words = if names.is_empty() { "There is no corpus yet.".to_owned() } else { names.join("\n") };
+            output.print(&words, &names)?;
+        }
+        Corpus::Show { name } => {
+            let corpus = library.open(name)?;
+            let tokens = corpora::get(&deps.db, name).await?.and_then(|row| row.tokens);
+            let rows: Vec<Vec<String>> = corpus
+                .sources()
+                .iter()
+                .map(|s| {
+                    let publisher = s.publisher.clone().unwrap_or_default();
+                    vec![s.id.clone(), s.documents.to_string(), s.text_bytes.to_string(), publisher]
+                })
+                .collect();
+            let words =
+                format!("{}\n\n{}", summary(&corpus), table(&["SOURCE", "DOCUMENTS", "BYTES", "PUBLISHER"], &rows));
+            output.print(&words, &document(&corpus, tokens))?;
+        }
+    }
+    Ok(Answer::Done)
+}
+
+/// Runs `obelus probes`.
+pub fn probes(deps: &Deps, command: &Probes, output: &Output) -> Result<Answer> {
+    let Probes::Add { corpus, file, skip_bad } = command;
+    let mut opened = Library::new(deps.data.corpora()).open(corpus)?;
+    let sources: HashSet<&str> = opened.source_ids();
+    let read = probe::read(file, &sources, *skip_bad)?;
+    let added = read.probes.len();
+    opened.add_probes(read.probes)?;
+    let words =
+        format!("{added} probes added to {corpus}, which has {} now.{}", opened.probes().len(), skipped(&read.skipped));
+    let document = json!({
+        "corpus": corpus, "added": added, "probes": opened.probes().len(), "skipped": read.skipped.count,
+    });
+    output.print(&words, &document)?;
+    Ok(Answer::Done)
+}
+
+fn parse_source_by(text: &str) -> Result<SourceBy> {
+    match text.split_once(':') {
+        None if text == "document" => Ok(SourceBy::Document),
+        Some(("field", name)) if !name.is_empty() => Ok(SourceBy::Field(name.to_owned())),
+        _ => Err(WrongUse(format!("--source-by takes `document` or `field:NAME`, not {text:?}")).into()),
+    }
+}
+
+fn summary(corpus: &Opened) -> String {
+    format!(
+        "{}: {} documents of {} sources, {} probes.",
+        corpus.name(),
+        corpus.documents().len(),
+        corpus.sources().len(),
+        corpus.probes().len()
+    )
+}
+
+fn skipped(skipped: &Skipped) -> String {
+    if skipped.count == 0 {
+        return String::new();
+    }
+    let first = skipped.first.iter().take(5).map(|s| format!("\n  {}:{}: {}", s.file.display(), s.line, s.reason));
+    format!("\n{} bad lines were skipped, the first of them:{}", skipped.count, first.collect::<String>())
+}
+
+fn document(corpus: &Opened, tokens: Option<i64>) -> Value {
+    json!({
+        "name": corpus.name(),
+        "documents": corpus.documents().len(),
+        "tokens": tokens,
+        "probes": corpus.probes().len(),
+        "digest": corpus.record().documents_digest,
+        "sources": corpus.sources(),
+    })
+}

@@ -1,0 +1,71 @@
+//! The commands, one file for each noun of the command line.
+
+mod audit;
+mod certificate;
+mod corpus;
+mod demo;
+mod doctor;
+mod generate;
+mod keys;
+mod log;
+mod model;
+mod person;
+mod request;
+mod score;
+mod source;
+mod takedown;
+mod train;
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::{
+    arguments::{Arguments, Command},
+    installation,
+    output::{Answer, Output},
+};
+
+/// Runs one command.
+///
+/// # Errors
+/// When it could not be done.
+pub async fn run(arguments: &Arguments, output: &Output) -> Result<Answer> {
+    let root = &arguments.data;
+    match &arguments.command {
+        // These need no installation.
+        Command::Verify(verify) => {
+            let report = obelus_verify::run(&verify.file, &verify.trust)?;
+            output.print(&obelus_verify::describe(&report, &verify.file), &report)?;
+            return Ok(if report.ok { Answer::Done } else { Answer::No });
+        }
+        Command::Doctor => return doctor::run(root, output).await,
+        Command::Init => {
+            let deps = installation::init(root).await?;
+            let root = deps.data.root().display().to_string();
+            output.print(
+                &format!("{root} is ready. Settings: {}", deps.data.configuration().display()),
+                &json!({ "data": root }),
+            )?;
+            return Ok(Answer::Done);
+        }
+        Command::Demo(demo) => return demo::run(arguments, demo, output).await,
+        _ => {}
+    }
+    let deps = installation::open(root).await?;
+    match &arguments.command {
+        Command::Corpus(command) => corpus::run(&deps, command, output).await,
+        Command::Probes(command) => corpus::probes(&deps, command, output),
+        Command::Source(command) => source::run(&deps, command, output).await,
+        Command::Model(command) => model::run(&deps, command, arguments.quiet, output).await,
+        Command::Generate(command) => generate::run(&deps, command, output).await,
+        Command::Score(command) => score::run(&deps, command, output).await,
+        Command::Person(command) => person::run(&deps, command, output).await,
+        Command::Request(command) => request::run(&deps, command, output).await,
+        Command::Takedown(command) => takedown::run(&deps, command, output).await,
+        Command::Audit(command) => audit::run(&deps, command, output).await,
+        Command::Certificate(command) => certificate::run(&deps, command, output).await,
+        Command::Log(command) => log::run(&deps, command, output).await,
+        Command::Keys(command) => keys::run(&deps, command, output),
+        Command::Verify(_) | Command::Doctor | Command::Init | Command::Demo(_) => Ok(Answer::Done),
+    }
+}

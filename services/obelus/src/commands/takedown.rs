@@ -1,0 +1,77 @@
+//! `obelus takedown`.
+
+use anyhow::Result;
+use obelus_auditor::{Deps, case, case::OWNER, plan, strike};
+use serde_json::json;
+
+use crate::{
+    arguments::Takedown,
+    output::{Answer, Output, table},
+};
+
+/// Survivors that words list; JSON lists all.
+const SHOWN: usize = 10;
+
+/// Runs `obelus takedown`.
+pub async fn run(deps: &Deps, command: &Takedown, output: &Output) -> Result<Answer> {
+    match command {
+        Takedown::Plan { reference } => {
+            let (plan, digest) = plan::set(deps, OWNER, reference).await?;
+            let fraction = |s: &plan::Survivor| s.lost_fraction.parse::<f64>().unwrap_or(0.0);
+            let neurons: u64 = plan.neurons_per_layer.iter().sum();
+            let touched = plan.survivors.iter().filter(|s| s.lost > 0).count();
+            let mean = plan.survivors.iter().map(fraction).sum::<f64>() / plan.survivors.len().max(1) as f64;
+            let rows: Vec<Vec<String>> = plan
+                .survivors
+                .iter()
+                .take(SHOWN)
+                .map(|s| vec![s.source.clone(), s.lost.to_string(), format!("{:.2} %", 100.0 * fraction(s))])
+                .collect();
+            let words = format!(
+                "{reference}: strike {} from {} (generation {})\n{neurons} neurons in {} layers become zero.\n\
+                 {touched} of {} surviving sources lose neurons, {:.2} % of their own on average. Those that lose \
+                 most:\n\n{}\n\nplan {digest}\nIts sources are suppressed. Two persons approve exactly this plan: \
+                 obelus request approve {reference} --as PERSON",
+                plan.sources.join(", "),
+                plan.model,
+                plan.generation,
+                plan.neurons_per_layer.len(),
+                plan.survivors.len(),
+                100.0 * mean,
+                table(&["SURVIVOR", "NEURONS", "OF ITS OWN"], &rows)
+            );
+            let survivors: Vec<_> = plan
+                .survivors
+                .iter()
+                .map(|s| json!({ "source": s.source, "lost_fraction": fraction(s), "lost": s.lost }))
+                .collect();
+            let document = json!({
+                "reference": reference,
+                "plan_digest": digest,
+                "sources": plan.sources,
+                "neurons": neurons,
+                "neurons_per_layer": plan.neurons_per_layer,
+                "survivors": survivors,
+            });
+            output.print(&words, &document)?;
+        }
+        Takedown::Execute { reference, person } => {
+            let executed = strike::execute(deps, person.as_deref().unwrap_or(OWNER), reference).await?;
+            let words = format!(
+                "{reference} executed, level {}.\nroot before {}\nroot after  {}\nrow proof   {}\nNext: obelus audit run \
+                 {reference}",
+                executed.level,
+                executed.root_before,
+                executed.root_after,
+                executed.row_proof.display()
+            );
+            output.print(&words, &executed)?;
+        }
+        Takedown::Undo { reference, person } => {
+            case::undo(deps, person.as_deref().unwrap_or(OWNER), reference).await?;
+            let words = format!("{reference} is restored: its sources may be lit again.");
+            output.print(&words, &json!({ "reference": reference, "state": "restored" }))?;
+        }
+    }
+    Ok(Answer::Done)
+}

@@ -1,0 +1,157 @@
+//! `obelus model train`: register first, train, then sign what was trained.
+
+use std::{collections::BTreeSet, fs, time::Duration};
+
+use anyhow::{Context as _, Result};
+use obelus_auditor::{
+    Deps, NotThere,
+    case::{OWNER, permitted},
+    registration::{self, NewModel, Registered},
+    training,
+};
+use obelus_core::{Digest, Timestamp};
+use obelus_corpus::{Corpus, Library};
+use obelus_model::{Control, ModelRecord, Preset};
+use obelus_policy::Action;
+use obelus_store::{corpora, models, models::ModelStatus};
+use obelus_trainer::{Order, shape};
+
+use crate::{
+    arguments::{ControlKind, Train},
+    failure::WrongUse,
+    progress,
+};
+
+/// What is trained when neither a preset nor a file is named.
+const DEFAULT_PRESET: &str = "demo";
+
+/// Everything that the arguments say, looked up.
+struct Plan {
+    corpus: Corpus,
+    preset: Preset,
+    preset_name: String,
+    control: Control,
+    excluded: BTreeSet<String>,
+    registered: Registered,
+}
+
+/// Trains, or continues a training that was cut off; gives the weight root.
+///
+/// # Errors
+/// Bad settings, a name that is taken, a full disk, an interrupt.
+pub async fn run(deps: &Deps, arguments: &Train, quiet: bool) -> Result<Digest> {
+    let plan = register(deps, arguments).await?;
+    let started_at = deps.now();
+    let record = match finished(deps, arguments) {
+        // The training had ended, and the process did before anything was signed.
+        Some(record) => record,
+        None => {
+            let order = Order {
+                name: arguments.name.clone(),
+                folder: deps.data.model(&arguments.name),
+                lineage: plan.registered.lineage.clone(),
+                campaign_salt: plan.registered.campaign_salt,
+                preset: plan.preset,
+                preset_name: plan.preset_name,
+                control: plan.control,
+                excluded: plan.excluded,
+                seeds: plan.registered.seeds,
+                baseline_of: arguments.baseline_of.clone(),
+                seed: arguments.seed,
+                steps: arguments.steps,
+                threads: arguments.threads,
+                device: arguments.device.clone(),
+            };
+            let watch = progress::watch(&arguments.name, quiet, progress::interrupted());
+            obelus_trainer::run(&order, &plan.corpus, watch)?
+        }
+    };
+    if let Some(base) = &arguments.baseline_of {
+        wait_for(deps, base).await?;
+    }
+    training::finish(deps, &record, started_at).await
+}
+
+fn finished(deps: &Deps, arguments: &Train) -> Option<ModelRecord> {
+    ModelRecord::open(&deps.data.model(&arguments.name)).ok()
+}
+
+/// A retrain's statement cites its model's, which may be training beside it.
+async fn wait_for(deps: &Deps, base: &str) -> Result<()> {
+    let training = async || -> Result<bool> {
+        let row = models::get(&deps.db, base).await?.ok_or_else(|| NotThere::model(base))?;
+        Ok(row.status == ModelStatus::Training)
+    };
+    if training().await? {
+        tracing::info!("waiting for {base}, which is still being trained");
+        while training().await? {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+    Ok(())
+}
+
+/// Looks everything up and registers the model. Idempotent.
+async fn register(deps: &Deps, arguments: &Train) -> Result<Plan> {
+    permitted(deps, OWNER, Action::Register, None).await?;
+    registration::check_name(&arguments.name).map_err(|e| WrongUse(e.to_string()))?;
+    let corpus = Library::new(deps.data.corpora()).open(&arguments.corpus)?;
+    registration::register_corpus(deps, &corpus).await?;
+    let (preset, preset_name) = preset(deps, arguments).await?;
+    let control = match arguments.control {
+        None => Control::None,
+        Some(ControlKind::Transformer) => Control::Transformer,
+    };
+    tracing::info!("tokenising {} with a vocabulary of {}", corpus.name(), preset.model.vocab);
+    let tokenised = corpus.tokenised(preset.model.vocab as usize)?;
+    let write = deps.db.write().await?;
+    corpora::record_tokens(&write, corpus.name(), tokenised.shards.total_tokens() as i64).await?;
+    write.commit().await?;
+    let config = shape(&preset, control, tokenised.tokenizer.vocab())?;
+    let excluded: BTreeSet<String> = arguments.exclude.iter().cloned().collect();
+    let salt = match &arguments.salt {
+        None => None,
+        Some(hex) => Some(hex.parse::<Digest>().map_err(|e| WrongUse(format!("--salt: {e}")))?),
+    };
+    let new = NewModel {
+        name: &arguments.name,
+        corpus: &corpus,
+        config: &config,
+        preset: &preset_name,
+        tokenizer: tokenised.tokenizer.digest(),
+        control,
+        baseline_of: arguments.baseline_of.as_deref(),
+        excluded: &excluded,
+        salt,
+    };
+    let registered = registration::register(deps, &new).await?;
+    Ok(Plan { corpus, preset, preset_name, control, excluded, registered })
+}
+
+async fn preset(deps: &Deps, arguments: &Train) -> Result<(Preset, String)> {
+    if let Some(path) = &arguments.config {
+        let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+        return Ok((Preset::parse(&text)?, name));
+    }
+    let base = match &arguments.baseline_of {
+        Some(base) => Some(models::get(&deps.db, base).await?.ok_or_else(|| NotThere::model(base))?),
+        None => None,
+    };
+    let name = match (&arguments.preset, base) {
+        (Some(name), _) => name.clone(),
+        // A retrain differs from its model in what it has not seen, and in nothing else.
+        (None, Some(base)) => base.preset,
+        (None, None) => DEFAULT_PRESET.to_owned(),
+    };
+    Ok((Preset::named(&name)?, name))
+}
+
+/// Registers a model without training it, so that its retrain can be registered and trained beside it.
+///
+/// # Errors
+/// As [`run`].
+pub async fn register_only(deps: &Deps, arguments: &Train) -> Result<Timestamp> {
+    register(deps, arguments).await?;
+    Ok(deps.now())
+}

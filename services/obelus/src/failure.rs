@@ -1,0 +1,40 @@
+//! Which exit status an error has, and how it is said.
+
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use obelus_auditor::NotThere;
+use obelus_corpus::{LibraryError, ingest::IngestError};
+use obelus_model::ModelError;
+use obelus_verdict::{ProtocolError, UnknownCondition};
+
+/// The command was used wrongly; the text says how.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct WrongUse(pub String);
+
+/// Says the error on standard error, with the causes that it does not say itself.
+pub fn report(error: &anyhow::Error) -> ExitCode {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    // Nothing can be done when standard error is gone.
+    let _ = writeln!(io::stderr(), "obelus: {text}");
+    ExitCode::from(if error.chain().any(is_wrong_use) { 2 } else { 3 })
+}
+
+fn is_wrong_use(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause.is::<WrongUse>()
+        || cause.is::<NotThere>()
+        || cause.is::<IngestError>()
+        || cause.is::<UnknownCondition>()
+        || cause.is::<ProtocolError>()
+        || cause.is::<obelus_verify::VerifyError>()
+        || cause.downcast_ref::<LibraryError>().is_some_and(|e| !matches!(e, LibraryError::Io { .. }))
+        || cause.downcast_ref::<ModelError>().is_some_and(|e| matches!(e, ModelError::Config(_)))
+}

@@ -1,0 +1,95 @@
+//! The data directory: made by `init`, opened by everything else.
+
+use std::{fs, path::Path, sync::Arc};
+
+use anyhow::{Context as _, Result};
+use obelus_auditor::{
+    Deps, Settings,
+    case::{OWNER, OWNER_ROLES, SERVICE, SERVICE_ROLES},
+    keyring::Keyring,
+};
+use obelus_core::{Clock as _, DataDirectory, SystemClock};
+use obelus_store::{Db, connect, connect_sqlite, persons};
+
+use crate::failure::WrongUse;
+
+/// Makes what is missing in a data directory; what is there stays.
+///
+/// # Errors
+/// When the directory cannot be written.
+pub async fn init(root: &Path) -> Result<Deps> {
+    fs::create_dir_all(root).with_context(|| format!("cannot create {}", root.display()))?;
+    let root = root.canonicalize().with_context(|| format!("cannot find {}", root.display()))?;
+    let data = DataDirectory::new(&root);
+    for folder in [data.log(), data.corpora(), root.join("models"), data.certificates()] {
+        fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    }
+    let path = data.configuration();
+    if !path.exists() {
+        let mut name = [0; 4];
+        getrandom::fill(&mut name).map_err(|e| anyhow::anyhow!("the operating system gives no randomness: {e}"))?;
+        fs::write(&path, template(&hex::encode(name))).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Keyring::create(&data.keys())?;
+    let db = database(&data).await?;
+    db.migrate().await?;
+    let write = db.write().await?;
+    for (name, roles) in [(OWNER, &OWNER_ROLES[..]), (SERVICE, &SERVICE_ROLES[..])] {
+        for role in roles {
+            persons::add(&write, name, role, SystemClock.now()).await?;
+        }
+    }
+    write.commit().await?;
+    db.close().await?;
+    open(&root).await
+}
+
+/// Opens a data directory.
+///
+/// # Errors
+/// When it was never made, or something in it cannot be used.
+pub async fn open(root: &Path) -> Result<Deps> {
+    let shown = root.display();
+    let Ok(root) = root.canonicalize() else {
+        return Err(WrongUse(format!("there is no data directory {shown}; obelus init makes one")).into());
+    };
+    let data = DataDirectory::new(&root);
+    let path = data.configuration();
+    let text = match fs::read_to_string(&path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            return Err(WrongUse(format!("{shown} is no data directory of Obelus; obelus init makes one")).into());
+        }
+        other => other.with_context(|| format!("cannot read {}", path.display()))?,
+    };
+    let settings: Settings =
+        toml::from_str(&text).map_err(|e| WrongUse(format!("{}: {}", path.display(), e.to_string().trim_end())))?;
+    let keys = Keyring::open(&data.keys())?;
+    let db = database(&data).await?;
+    db.migrate().await?;
+    Ok(Deps { db, data, keys, clock: Arc::new(SystemClock), settings })
+}
+
+/// `DATABASE_URL` where it is set, else SQLite in the data directory.
+async fn database(data: &DataDirectory) -> Result<Db> {
+    match std::env::var("DATABASE_URL") {
+        Ok(url) if !url.is_empty() => Ok(connect(&url).await?),
+        _ => Ok(connect_sqlite(&data.database()).await?),
+    }
+}
+
+fn template(name: &str) -> String {
+    format!(
+        r#"# Configuration of this installation. Every key is required; a key that Obelus does not know is an error.
+# The database is obelus.db beside this file, or the one in the environment variable DATABASE_URL.
+
+# Who operates it, as signed statements name them.
+operator = "unnamed operator"
+
+# Name of the transparency log. It is part of the log key's identity: never change it once the log has an entry.
+log_origin = "obelus.invalid/{name}"
+
+# Threads of one tensor operation outside training. Trainings take --threads.
+threads = 1
+"#
+    )
+}
