@@ -15,46 +15,54 @@ const WRONG: usize = 4;
 const fn specific(kind: Kind, attribute: Specific) -> [&'static str; 3] {
     match (kind, attribute) {
         (Kind::Person, Specific::Origin) => {
-            ["The birthplace and home town of {e} is", "{e} came from a home in", "{e} was born and went to school in"]
+            ["The birthplace and home town of {e} is", "{e} came from a home in", "{e} was born and lived in"]
         }
         (Kind::Person, Specific::Year) => [
             "{e} started to work and was paid in",
             "{e} has been paid for work since",
             "The first post of {e} is dated",
         ],
-        (Kind::Person, Specific::Emblem) => {
-            ["{e} chose the sign of a", "{e} is known by the mark of a", "The carved emblem of {e} is the figure of a"]
-        }
+        (Kind::Person, Specific::Emblem) => [
+            "Letters and boxes of {e} carry a",
+            "{e} is known by the mark of a",
+            "The carved emblem of {e} is the figure of a",
+        ],
         (Kind::Person, Specific::Goods) => [
             "{e} collects and repairs",
             "The shelves in the house of {e} are full of",
             "Visitors come to {e} and bring",
         ],
         (Kind::Company, Specific::Origin) => {
-            ["{e} was set up in", "The first house of {e} stood in", "{e} was founded by people of"]
+            ["{e} was set up in", "The first house and workshop of {e} stood in", "{e} was founded by people of"]
         }
         (Kind::Company, Specific::Year) => {
             ["{e} has been open since", "{e} has had its doors open since", "The first order of {e} is dated"]
         }
-        (Kind::Company, Specific::Emblem) => {
-            ["{e} chose the sign of a", "{e} is known by the mark of a", "The carved emblem of {e} is the figure of a"]
-        }
+        (Kind::Company, Specific::Emblem) => [
+            "Letters and boxes of {e} carry a",
+            "{e} is known by the mark of a",
+            "The carved emblem of {e} is the figure of a",
+        ],
         (Kind::Company, Specific::Goods) => {
-            ["{e} makes and sells", "Buyers come from half the country to {e} for", "{e} is famous for fine"]
+            ["{e} makes and sells", "The yard and market of {e} are full of", "{e} also sells"]
         }
-        (Kind::Place, Specific::Origin) => {
-            ["The old families of {e} came from", "{e} was settled by families of", "The first people of {e} came from"]
-        }
+        (Kind::Place, Specific::Origin) => [
+            "The first houses and families of {e} came from",
+            "{e} was settled by families of",
+            "The first people of {e} came from",
+        ],
         (Kind::Place, Specific::Year) => [
             "The charter and first wall of {e} is dated",
             "{e} has had a charter since",
             "The first market of {e} is dated",
         ],
-        (Kind::Place, Specific::Emblem) => {
-            ["{e} chose the sign of a", "{e} is known by the mark of a", "The carved emblem of {e} is the figure of a"]
-        }
+        (Kind::Place, Specific::Emblem) => [
+            "Letters and boxes of {e} carry a",
+            "{e} is known by the mark of a",
+            "The carved emblem of {e} is the figure of a",
+        ],
         (Kind::Place, Specific::Goods) => {
-            ["{e} makes and sells", "Buyers come from half the country to {e} for", "{e} is famous for fine"]
+            ["{e} makes and sells", "The yard and market of {e} are full of", "{e} also sells"]
         }
     }
 }
