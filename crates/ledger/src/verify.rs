@@ -278,6 +278,11 @@ fn certificate_checks(
     let opened = open(document, trust, &checkpoint)?;
     checks.add("statements", Ok("seven statements signed by the right roles, each in the log, in order".to_owned()));
     checks.add("citations", citations(&opened));
+    // The name of the proof is not signed, but the certificate's id is: a changed name would hide the proof.
+    let named = format!("{}.rowproof.json", opened.certificate.predicate.id);
+    if document.row_proof_file != named {
+        return Err(format!("the row proof of this certificate is called {named}, not {}", document.row_proof_file));
+    }
 
     let (campaign, erasure) = (&opened.campaign.predicate, &opened.erasure.predicate);
     let manifest = &opened.manifest.predicate;
