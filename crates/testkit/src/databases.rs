@@ -166,7 +166,9 @@ impl Server {
             }
         };
         let made = spawn_blocking(run).await.expect("createdb is waited for");
-        assert!(made.is_ok(), "createdb {database} from {template} failed: {}", made.unwrap_err());
+        if let Err(reason) = made {
+            panic!("createdb {database} from {template} failed: {reason}");
+        }
     }
 }
 

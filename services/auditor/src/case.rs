@@ -144,16 +144,25 @@ pub async fn file(deps: &Deps, by: &str, model: &str, regime: &str, source_ids: 
 }
 
 async fn open_request(deps: &Deps, model: &str, source: &str) -> Result<Option<String>> {
-    let mut after: Option<String> = None;
+    for request in of_model(deps, model).await?.into_iter().filter(|r| is_reversible(r.state)) {
+        if requests::sources(&deps.db, &request.reference).await?.iter().any(|s| s == source) {
+            return Ok(Some(request.reference));
+        }
+    }
+    Ok(None)
+}
+
+/// The requests about a model, oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_model(deps: &Deps, model: &str) -> Result<Vec<Request>> {
+    let (mut own, mut after) = (Vec::new(), None::<String>);
     loop {
         let page = requests::page(&deps.db, after.as_deref(), PAGE).await?;
-        let Some(last) = page.last() else { return Ok(None) };
+        let Some(last) = page.last() else { return Ok(own) };
         after = Some(last.reference.clone());
-        for request in page.iter().filter(|r| r.model == model && is_reversible(r.state)) {
-            if requests::sources(&deps.db, &request.reference).await?.iter().any(|s| s == source) {
-                return Ok(Some(request.reference.clone()));
-            }
-        }
+        own.extend(page.into_iter().filter(|request| request.model == model));
     }
 }
 

@@ -78,6 +78,15 @@ pub async fn execute(deps: &Deps, by: &str, reference: &str) -> Result<Executed>
                 request.held_at.is_none(),
                 "request {reference} is frozen by a hold: nothing is zeroed until two persons release it"
             );
+            // Another strike would change the weights that the one before is to be judged by.
+            for other in case::of_model(deps, &request.model).await? {
+                ensure!(
+                    !matches!(other.state, RequestState::Zeroing | RequestState::Verifying),
+                    "the takedown {0} of the same model is {1}: first obelus takedown execute {0} and obelus audit run {0}",
+                    other.reference,
+                    other.state
+                );
+            }
             let plan = plan::approved(deps, reference).await?;
             prepare(deps, &plan).await?;
             begin(deps, &person.name, &plan).await?;

@@ -1,0 +1,11 @@
+//! Journeys: the real program, real files, real databases, real kills. Not here: what a crate can test alone.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report")]
+
+mod case;
+mod crash;
+mod demonstration;
+mod input;
+mod installation;
+mod postgres;
+mod refusals;
+mod training;
