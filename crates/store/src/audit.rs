@@ -9,7 +9,7 @@ use sea_orm::{
 
 use crate::{
     column::Micros,
-    database::{Connected, Read, Write},
+    database::{Connected, Read, Write, at_most},
     entities::audit_events::{ActiveModel, Column, Entity},
     error::Result,
 };
@@ -49,5 +49,5 @@ pub async fn page(db: &impl Read, subject: Option<&str>, after: i64, limit: u64)
     if let Some(subject) = subject {
         query = query.filter(Column::Subject.eq(subject));
     }
-    Ok(query.order_by_asc(Column::Id).limit(limit).all(db.connection()).await?)
+    Ok(query.order_by_asc(Column::Id).limit(at_most(limit)).all(db.connection()).await?)
 }

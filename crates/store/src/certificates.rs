@@ -6,7 +6,7 @@ use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder
 
 use crate::{
     column::{Micros, Sha256, words},
-    database::{Connected, Read, Write},
+    database::{Connected, Read, Write, at_most},
     entities::certificates::{Column, Entity},
     erasures::{self, ErasureState},
     error::{Error, Result},
@@ -52,8 +52,8 @@ pub async fn reserve(write: &Write, now: Timestamp) -> Result<String> {
 /// Issues a certificate; earlier ones of the same request and source are superseded.
 ///
 /// # Errors
-/// [`Error::State`] when the run is not judged or belongs to no request, or the erasure is not recorded;
-/// [`Error::Exists`] when the run has a certificate.
+/// [`Error::State`] when the run is not judged or belongs to no request, or the erasure is not recorded or is of another
+/// model; [`Error::Exists`] when the run has a certificate.
 pub async fn issue(write: &Write, certificate: NewCertificate, now: Timestamp) -> Result<Certificate> {
     let NewCertificate { id, verification_run, level, path, statement } = certificate;
     let run = verifications::get(write, &verification_run)
@@ -71,10 +71,14 @@ pub async fn issue(write: &Write, certificate: NewCertificate, now: Timestamp) -
     let Some(request) = run.request else {
         return Err(not_ready("verification run", &run.id, "a request's", "nobody's".to_owned()));
     };
-    let erasure =
-        erasures::get(write, &request).await?.ok_or_else(|| Error::missing("erasure of request", &request))?;
+    // Its row is what two certificates of one request that are issued at once wait for: each must see the other, or both
+    // would stand.
+    let erasure = erasures::locked(write, &request).await?;
     if erasure.state != ErasureState::Recorded {
         return Err(not_ready("erasure of request", &request, "recorded", erasure.state.to_string()));
+    }
+    if erasure.model != run.model {
+        return Err(not_ready("erasure of request", &request, &run.model, erasure.model));
     }
     Entity::update_many()
         .col_expr(Column::Status, Expr::value(CertificateStatus::Superseded))
@@ -127,5 +131,5 @@ pub async fn page(db: &impl Read, after: Option<&str>, limit: u64) -> Result<Vec
     if let Some(id) = after {
         query = query.filter(Column::Id.gt(id));
     }
-    Ok(query.order_by_asc(Column::Id).limit(limit).all(db.connection()).await?)
+    Ok(query.order_by_asc(Column::Id).limit(at_most(limit)).all(db.connection()).await?)
 }

@@ -1,11 +1,14 @@
 //! Opening the database, reading from it and writing to it in transactions. Not here: any table.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, str::FromStr, sync::Arc, time::Duration};
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
-    sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    sqlx::{
+        postgres::PgConnectOptions,
+        sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    },
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -84,13 +87,13 @@ pub async fn connect(url: &str) -> Result<Db> {
         let path = path.strip_prefix("//").unwrap_or(path);
         return connect_sqlite(Path::new(path)).await;
     }
-    if !DbBackend::Postgres.is_prefix_of(url) {
-        let reason = "an address begins with sqlite: or postgres://".to_owned();
-        return Err(Error::Open { url: without_password(url), reason });
+    let open = |reason| Error::Open { url: without_password(url), reason };
+    if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+        return Err(open("an address begins with sqlite: or postgres://".to_owned()));
     }
-    let connection = Database::connect(options(url))
-        .await
-        .map_err(|error| Error::Open { url: without_password(url), reason: error.to_string() })?;
+    // sea-orm panics on an address that is not well formed; this says what is wrong with it.
+    PgConnectOptions::from_str(url).map_err(|error| open(error.to_string()))?;
+    let connection = Database::connect(options(url)).await.map_err(|error| open(error.to_string()))?;
     Ok(Db { connection, turn: None })
 }
 
@@ -99,6 +102,11 @@ pub async fn connect(url: &str) -> Result<Db> {
 /// # Errors
 /// When the file cannot be opened or is no database.
 pub async fn connect_sqlite(path: &Path) -> Result<Db> {
+    // SQLite gives every connection a database of its own there, and forgets it.
+    if path.as_os_str().is_empty() || path == Path::new(":memory:") {
+        let reason = "rows must outlive the connection; name a file".to_owned();
+        return Err(Error::Open { url: format!("sqlite:{}", path.display()), reason });
+    }
     let mut options = options("sqlite::memory:");
     let file = path.to_owned();
     options.map_sqlx_sqlite_opts(move |sqlite: SqliteConnectOptions| {
@@ -131,11 +139,22 @@ fn options(url: &str) -> ConnectOptions {
     options
 }
 
+/// A page's size as the databases take it: their numbers are signed, and the driver panics on a larger one.
+pub(crate) fn at_most(limit: u64) -> u64 {
+    limit.min(i64::MAX.unsigned_abs())
+}
+
+/// An address without user, password and options, among which a password may stand too.
 fn without_password(url: &str) -> String {
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, place))) => format!("{scheme}://…@{place}"),
-        _ => url.to_owned(),
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (before, place) = rest.rsplit_once('@').unwrap_or(("", rest));
+    if before.contains('?') {
+        // The last @ may be one of an option's value: then nothing tells where the secret ends.
+        return format!("{scheme}://…");
     }
+    let hidden = if before.is_empty() { "" } else { "…@" };
+    let place = place.split('?').next().unwrap_or_default();
+    format!("{scheme}://{hidden}{place}")
 }
 
 impl Db {
@@ -207,5 +226,9 @@ mod tests {
     fn addresses_are_shown_without_their_passwords() {
         assert_eq!(without_password("postgres://me:se@cret@db:5432/x"), "postgres://…@db:5432/x");
         assert_eq!(without_password("mysql://db/x"), "mysql://db/x");
+        assert_eq!(without_password("postgres://db/x?user=me&password=secret"), "postgres://db/x");
+        assert_eq!(without_password("postgres://db/x?password=sec@ret"), "postgres://…");
+        assert_eq!(without_password("postgres://me:sec?ret@db/x"), "postgres://…");
+        assert_eq!(without_password("obelus.db"), "obelus.db");
     }
 }

@@ -1,10 +1,12 @@
 //! Erasures: the targets of a strike, and how far it has come in each, so that one that was cut off goes on where it
 //! stopped. Not here: zeroing, hashing and proofs.
 
+use std::collections::HashSet;
+
 use obelus_core::{Digest, Timestamp};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
+    ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, TryInsertResult,
     sea_query::Expr,
 };
 
@@ -57,11 +59,12 @@ pub struct NewErasure {
     pub targets: Vec<(String, String)>,
 }
 
-/// Begins an erasure, or finds the one that was begun. True when it is new. Targets that are not there yet are added.
+/// Begins an erasure, or finds the one that was begun. True when it is new. Targets that are not there yet are added; one
+/// that is named twice counts once.
 ///
 /// # Errors
 /// [`Error::State`] when it was begun on other weights: then something has changed them since, and nobody can tell what
-/// was zeroed.
+/// was zeroed; or when it has ended and a target is to be added, which would stay open for ever.
 pub async fn begin(write: &Write, erasure: &NewErasure, now: Timestamp) -> Result<bool> {
     let row = Erasure {
         request: erasure.request.clone(),
@@ -74,11 +77,11 @@ pub async fn begin(write: &Write, erasure: &NewErasure, now: Timestamp) -> Resul
         started_at: Micros(now),
         finished_at: None,
     };
-    Entity::insert(row.into_active_model())
+    let begun = Entity::insert(row.into_active_model())
         .on_conflict_do_nothing_on([Column::Request])
         .exec_without_returning(write.connection())
         .await?;
-    let found = existing(write, &erasure.request).await?;
+    let found = locked(write, &erasure.request).await?;
     if found.root_before.0 != erasure.root_before || found.model != erasure.model {
         return Err(Error::State {
             what: "erasure of request",
@@ -88,9 +91,13 @@ pub async fn begin(write: &Write, erasure: &NewErasure, now: Timestamp) -> Resul
         });
     }
     let known = targets(write, &erasure.request).await?;
+    let mut known: HashSet<_> = known.iter().map(|target| (target.kind.as_str(), target.path.as_str())).collect();
     for (kind, path) in &erasure.targets {
-        if known.iter().any(|target| target.kind == *kind && target.path == *path) {
+        if !known.insert((kind, path)) {
             continue;
+        }
+        if found.state != ErasureState::Zeroing {
+            return Err(not_at(&found, ErasureState::Zeroing));
         }
         let target = erasure_targets::ActiveModel {
             id: NotSet,
@@ -103,7 +110,7 @@ pub async fn begin(write: &Write, erasure: &NewErasure, now: Timestamp) -> Resul
         };
         erasure_targets::Entity::insert(target).exec_without_returning(write.connection()).await?;
     }
-    Ok(known.is_empty())
+    Ok(matches!(begun, TryInsertResult::Inserted(1)))
 }
 
 /// The erasure of a request.
@@ -175,6 +182,8 @@ pub async fn record_target(
 /// # Errors
 /// [`Error::State`] when a target is not done, or the erasure is not being zeroed.
 pub async fn finish(write: &Write, request: &str, root_after: &Digest, row_proof: &str, now: Timestamp) -> Result<()> {
+    // No target is added from here on, see `begin`.
+    locked(write, request).await?;
     let open = erasure_targets::Entity::find()
         .filter(erasure_targets::Column::Request.eq(request))
         .filter(erasure_targets::Column::State.ne(TargetState::Done))
@@ -215,18 +224,27 @@ pub async fn record_statement(write: &Write, request: &str, statement: &Digest) 
     if moved(&change) { Ok(()) } else { Err(elsewhere(write, request, ErasureState::Zeroed).await) }
 }
 
-async fn existing(db: &impl Read, request: &str) -> Result<Erasure> {
-    get(db, request).await?.ok_or_else(|| Error::missing("erasure of request", request))
+/// The erasure of a request, which no other transaction changes or locks until this one ends.
+pub(crate) async fn locked(write: &Write, request: &str) -> Result<Erasure> {
+    Entity::find_by_id(request)
+        .lock_exclusive()
+        .one(write.connection())
+        .await?
+        .ok_or_else(|| Error::missing("erasure of request", request))
 }
 
 async fn elsewhere(write: &Write, request: &str, expected: ErasureState) -> Error {
-    match existing(write, request).await {
-        Ok(found) => Error::State {
-            what: "erasure of request",
-            key: request.to_owned(),
-            expected: expected.to_string(),
-            found: found.state.to_string(),
-        },
+    match locked(write, request).await {
+        Ok(found) => not_at(&found, expected),
         Err(error) => error,
+    }
+}
+
+fn not_at(erasure: &Erasure, expected: ErasureState) -> Error {
+    Error::State {
+        what: "erasure of request",
+        key: erasure.request.clone(),
+        expected: expected.to_string(),
+        found: erasure.state.to_string(),
     }
 }

@@ -121,8 +121,9 @@ pub async fn append(write: &Write, leaves: &[NewLeaf], old: &Head, new: &Head) -
 /// # Errors
 /// When the database fails.
 pub async fn leaf(db: &impl Read, index: u64) -> Result<Option<Leaf>> {
-    let row = log_leaves::Entity::find_by_id(stored(index)?).one(db.connection()).await?;
-    Ok(row.map(Leaf::from))
+    // A number that cannot be stored is the place of no leaf.
+    let Ok(position) = i64::try_from(index) else { return Ok(None) };
+    Ok(log_leaves::Entity::find_by_id(position).one(db.connection()).await?.map(Leaf::from))
 }
 
 /// The hashes of the leaves in `range`, in order.

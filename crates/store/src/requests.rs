@@ -10,7 +10,7 @@ use sea_orm::{
 use crate::{
     approvals,
     column::{Micros, Sha256},
-    database::{Connected, Read, Write},
+    database::{Connected, Read, Write, at_most},
     entities::{
         request_sources,
         requests::{ActiveModel, Column, Entity},
@@ -105,7 +105,7 @@ pub async fn page(db: &impl Read, after: Option<&str>, limit: u64) -> Result<Vec
     if let Some(reference) = after {
         query = query.filter(Column::Reference.gt(reference));
     }
-    Ok(query.order_by_asc(Column::Reference).limit(limit).all(db.connection()).await?)
+    Ok(query.order_by_asc(Column::Reference).limit(at_most(limit)).all(db.connection()).await?)
 }
 
 /// Takes one step. Plans, approvals and refusals have functions of their own, since a step there carries something.

@@ -11,7 +11,7 @@ use sea_orm::{
 
 use crate::{
     column::{Bytes32, Micros},
-    database::{Connected, Read, Write},
+    database::{Connected, Read, Write, at_most},
     entities::sources::{Column, Entity},
     error::{Error, Result, moved},
 };
@@ -55,7 +55,7 @@ pub async fn page(db: &impl Read, lineage: &str, after: Option<&Digest>, limit: 
     if let Some(key) = after {
         query = query.filter(Column::RecordKey.gt(Bytes32(*key.as_bytes())));
     }
-    Ok(query.order_by_asc(Column::RecordKey).limit(limit).all(db.connection()).await?)
+    Ok(query.order_by_asc(Column::RecordKey).limit(at_most(limit)).all(db.connection()).await?)
 }
 
 /// How many sources a lineage has.

@@ -115,7 +115,8 @@ fn another_spelling_of_the_same_json_is_refused() {
 fn parts_of_other_certificates_are_refused() {
     let trust = trusted(0);
     let (one, other) = (make(&["b"], "verified"), make(&["c"], "verified"));
-    let swaps: [(&str, fn(&mut Made, &Made)); 8] = [
+    type Swap = fn(&mut Made, &Made);
+    let swaps: [(&str, Swap); 8] = [
         ("another source's record", |m, _| m.document.sources = vec![m.presences[2].1.clone()]),
         ("one source more", |m, _| m.document.sources.push(m.presences[3].1.clone())),
         ("no source", |m, _| m.document.sources.clear()),

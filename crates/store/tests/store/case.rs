@@ -1,0 +1,142 @@
+//! A case from its request to its certificate, one function per station, for tests that begin in the middle.
+//!
+//! Not here: assertions about behaviour, and the rows that have nothing to do with one case (`support.rs`).
+
+use obelus_store::{
+    Bytes32, Db, Micros, Sha256, Write, audit,
+    certificates::{self, Certificate, NewCertificate},
+    copies::{self, CopyKind, NewCopy},
+    erasures::{self, NewErasure, TargetState},
+    log::{self, Head, NewLeaf},
+    manifests::{self, Manifest},
+    sources::{self, Source},
+    verifications::{self, Judgement, NewRun},
+};
+
+use crate::support::{LINEAGE, MODEL, NOW, digest, house, kept, statement, zeroing_request};
+
+/// A source of [`LINEAGE`] whose place in the manifest is `place`.
+pub fn source(source_id: &str, place: u32) -> Source {
+    let mut key = [0; 32];
+    key[..4].copy_from_slice(&place.to_be_bytes());
+    Source {
+        lineage: LINEAGE.to_owned(),
+        source_id: source_id.to_owned(),
+        record: format!("record of {source_id}").into_bytes(),
+        record_key: Bytes32(key),
+        seed: Bytes32(*digest(source_id).as_bytes()),
+        suppressed_at: None,
+        revoked_at: None,
+    }
+}
+
+/// A manifest of [`LINEAGE`], whose statement is stored.
+pub async fn manifest(write: &Write, generation: i64) -> Manifest {
+    Manifest {
+        lineage: LINEAGE.to_owned(),
+        generation,
+        root: Sha256(digest(&format!("manifest {generation}"))),
+        sources: 1,
+        statement: Sha256(statement(write, &format!("manifest {generation}")).await),
+        created_at: Micros(NOW),
+    }
+}
+
+/// A copy of [`MODEL`] that is not registered yet.
+pub fn new_copy(path: &str) -> NewCopy {
+    let root = Some(digest(path));
+    NewCopy { model: MODEL.to_owned(), kind: CopyKind::Checkpoint, path: path.to_owned(), generation: 1, root }
+}
+
+/// An erasure of two targets that is not begun yet.
+pub fn new_erasure(request: &str) -> NewErasure {
+    let targets = ["models/kea-1/1", "models/kea-1/optimizer"];
+    NewErasure {
+        request: request.to_owned(),
+        model: MODEL.to_owned(),
+        root_before: digest("before"),
+        targets: targets.iter().map(|path| ("checkpoint".to_owned(), (*path).to_owned())).collect(),
+    }
+}
+
+/// Begins an erasure and records all of its targets as done.
+pub async fn done_erasure(write: &Write, request: &str) {
+    erasures::begin(write, &new_erasure(request), NOW).await.unwrap();
+    for target in erasures::targets(write, request).await.unwrap() {
+        assert!(erasures::record_target(write, target.id, TargetState::Done, "{}", NOW).await.unwrap());
+    }
+}
+
+/// An erasure that has ended, and whose statement is recorded.
+pub async fn recorded_erasure(write: &Write, request: &str) {
+    done_erasure(write, request).await;
+    erasures::finish(write, request, &digest("after"), "proofs/1", NOW).await.unwrap();
+    let statement = statement(write, &format!("erasure {request}")).await;
+    erasures::record_statement(write, request, &statement).await.unwrap();
+}
+
+/// A run that is not begun yet; its protocol's statement is stored.
+pub async fn new_run(write: &Write, request: Option<&str>, source_id: &str) -> NewRun {
+    NewRun {
+        request: request.map(str::to_owned),
+        model: MODEL.to_owned(),
+        source_id: source_id.to_owned(),
+        protocol: b"protocol".to_vec(),
+        protocol_statement: statement(write, "protocol").await,
+    }
+}
+
+/// What a run has found; its statement is stored.
+pub async fn judgement(write: &Write, verdict: &str) -> Judgement {
+    let statement = statement(write, &format!("run {verdict}")).await;
+    Judgement { results: b"results".to_vec(), verdict: verdict.to_owned(), statement }
+}
+
+/// A run with a verdict; gives its name.
+pub async fn judged_run(write: &Write, request: Option<&str>, source_id: &str) -> String {
+    let run = new_run(write, request, source_id).await;
+    let run = verifications::begin(write, run, NOW).await.unwrap();
+    verifications::record_before(write, &run.id, b"scores".to_vec()).await.unwrap();
+    let judgement = judgement(write, "verified").await;
+    verifications::judge(write, &run.id, judgement, NOW).await.unwrap();
+    run.id
+}
+
+/// A certificate that cites `run` and is not issued yet; its statement is stored.
+pub async fn new_certificate(write: &Write, run: &str) -> NewCertificate {
+    let id = certificates::reserve(write, NOW).await.unwrap();
+    NewCertificate {
+        path: format!("certificates/{id}.json"),
+        statement: statement(write, &format!("certificate {id}")).await,
+        id,
+        verification_run: run.to_owned(),
+        level: "L3".to_owned(),
+    }
+}
+
+/// A judged run of the request and its certificate.
+pub async fn certificate(write: &Write, request: &str, source_id: &str) -> Certificate {
+    let run = judged_run(write, Some(request), source_id).await;
+    let certificate = new_certificate(write, &run).await;
+    certificates::issue(write, certificate, NOW).await.unwrap()
+}
+
+/// At least one row in every table. Gives the request's reference.
+pub async fn certified_house(db: &Db) -> String {
+    house(db).await;
+    kept(db, async |write| {
+        sources::register(write, [source("anna", 1)]).await.unwrap();
+        let manifest = manifest(write, 1).await;
+        manifests::create(write, manifest).await.unwrap();
+        copies::register(write, &new_copy("models/kea-1/1"), NOW).await.unwrap();
+        let reference = zeroing_request(write).await;
+        recorded_erasure(write, &reference).await;
+        certificate(write, &reference, "anna").await;
+        let leaf = NewLeaf { body: b"a".to_vec(), leaf_hash: digest("a"), statement: statement(write, "a").await };
+        let old = log::head(write).await.unwrap();
+        log::append(write, &[leaf], &old, &Head { size: 1, root: digest("a"), note: b"note".to_vec() }).await.unwrap();
+        audit::append(write, NOW, "mara", "certify", &reference, "{}").await.unwrap();
+        reference
+    })
+    .await
+}

@@ -1,0 +1,19 @@
+//! The store on every database there is: what its queries promise, and what the tables refuse whatever the queries do.
+//!
+//! Not here: signatures, proofs, tiles and files, which the store only names. One binary, because linking takes longer
+//! than most of the tests.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report")]
+
+mod approvals;
+mod case;
+mod certificates;
+mod erasures;
+mod hostile;
+mod log;
+mod models;
+mod registers;
+mod requests;
+mod sources;
+mod support;
+mod tables;
+mod verifications;
