@@ -21,7 +21,13 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 pub fn log_to_stderr(quiet: bool) {
     let default = if quiet { "warn" } else { "warn,obelus=info,obelus_auditor=info,obelus_trainer=info" };
     let filter = EnvFilter::try_from_env("OBELUS_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).without_time().with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .without_time()
+        .with_target(false)
+        .init();
 }
 
 /// Turns the first interrupt into a flag, so that a training saves its state; the second one ends the process.

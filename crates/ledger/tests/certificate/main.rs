@@ -52,7 +52,8 @@ fn every_flip_is_refused(whole: &[u8], accepts: impl Fn(&[u8]) -> bool + Sync) {
             scope.spawn(move || {
                 for at in (part..whole.len()).step_by(2) {
                     // Bit 5 turns upper into lower case, which base64 and hexadecimal must notice too.
-                    for bits in [0x01, 0x20] {
+                    let letter = whole[at].is_ascii_alphabetic();
+                    for bits in [0x01, 0x20].into_iter().filter(|bits| *bits == 0x01 || letter) {
                         let mut changed = whole.to_vec();
                         changed[at] ^= bits;
                         assert!(!accepts(&changed), "byte {at} of {} xor {bits:#x} is unnoticed", whole.len());

@@ -78,9 +78,14 @@ pub fn attacks(results: &Results) -> String {
         .iter()
         .filter(|(_, a)| shown(a))
         .map(|(name, a)| {
+            let name = format!("{}{name}", if a.required { "*" } else { " " });
+            if a.clusters == 0 {
+                // Nothing was measured: no number stands for that.
+                return vec![name, a.outcome.to_string()];
+            }
             let residual = a.residual.map_or_else(String::new, |r| format!("{r:.2}"));
             vec![
-                format!("{}{name}", if a.required { "*" } else { " " }),
+                name,
                 a.outcome.to_string(),
                 format!("{:.2}", a.original),
                 format!("{:.2}", a.erased),
@@ -101,6 +106,11 @@ fn document(results: &Results) -> Value {
         entry["value"] = json!(a.erased);
         entry["interval"] = json!(a.erased_interval.map(|i| [i.low, i.high]));
         entry["baseline"] = json!(a.retrain);
+        if a.clusters == 0 {
+            for number in ["value", "baseline", "original", "erased", "retrain", "difference"] {
+                entry[number] = Value::Null;
+            }
+        }
         entry
     };
     let attacks: Map<String, Value> =
