@@ -28,6 +28,7 @@ mod error;
 mod reference;
 mod request_state;
 
+pub mod adaptations;
 pub mod approvals;
 pub mod audit;
 pub mod campaigns;
@@ -39,6 +40,7 @@ pub mod log;
 pub mod manifests;
 pub mod models;
 pub mod persons;
+pub mod pool_extensions;
 pub mod requests;
 pub mod sources;
 pub mod statements;

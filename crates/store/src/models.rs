@@ -23,6 +23,8 @@ words!(
         Ready = "ready",
         /// Rows are being zeroed: not to be served or certified until that has ended.
         Striking = "striking",
+        /// Its next generation is signed, and its files are being put in their places.
+        Adapting = "adapting",
     }
 );
 
@@ -121,6 +123,40 @@ pub async fn finish_strike(write: &Write, name: &str, weight_root: &Digest) -> R
         .col_expr(Column::Generation, ExprTrait::add(Expr::col(Column::Generation), 1i64))
         .col_expr(Column::WeightRoot, Expr::value(Sha256(*weight_root)));
     leave(write, change, name, ModelStatus::Striking).await
+}
+
+/// Puts an adapted generation in the place of the one that it was made from. Until [`finish_adaptation`] the files are in
+/// between.
+///
+/// # Errors
+/// [`Error::State`] when the model is not whole, or not of the generation that was adapted.
+pub async fn adapt(write: &Write, name: &str, from_generation: i64, adapted: &Trained) -> Result<()> {
+    let found = get(write, name).await?.ok_or_else(|| Error::missing("model", name))?;
+    if found.generation != from_generation {
+        return Err(Error::State {
+            what: "model",
+            key: name.to_owned(),
+            expected: format!("generation {from_generation}"),
+            found: format!("generation {}", found.generation),
+        });
+    }
+    let change = Entity::update_many()
+        .col_expr(Column::Status, Expr::value(ModelStatus::Adapting))
+        .col_expr(Column::Generation, Expr::value(from_generation + 1))
+        .col_expr(Column::WeightRoot, Expr::value(Sha256(adapted.weight_root)))
+        .col_expr(Column::LayoutDigest, Expr::value(Sha256(adapted.layout_digest)))
+        .col_expr(Column::TrainingStatement, Expr::value(Sha256(adapted.statement)))
+        .filter(Column::Generation.eq(from_generation));
+    leave(write, change, name, ModelStatus::Ready).await
+}
+
+/// Ends an adaptation: the model is whole.
+///
+/// # Errors
+/// [`Error::State`] when it was not being adapted.
+pub async fn finish_adaptation(write: &Write, name: &str) -> Result<()> {
+    let change = Entity::update_many().col_expr(Column::Status, Expr::value(ModelStatus::Ready));
+    leave(write, change, name, ModelStatus::Adapting).await
 }
 
 async fn leave(write: &Write, change: UpdateMany<Entity>, name: &str, expected: ModelStatus) -> Result<()> {

@@ -18,7 +18,7 @@ use crate::{
 
 pub use crate::entities::sources::Model as Source;
 
-/// Rows of one INSERT: 7 values each, and SQLite takes 32,766.
+/// Rows of one INSERT: 10 values each, and SQLite takes 32,766.
 const SOURCES_PER_INSERT: usize = 2000;
 
 /// Adds sources to their campaigns. May be called once per piece of a long list.
@@ -122,6 +122,24 @@ pub async fn revoke(write: &Write, lineage: &str, source_id: &str, now: Timestam
         .col_expr(Column::RevokedAt, Expr::value(Micros(now)))
         .filter(Column::RevokedAt.is_null());
     changed(write, change, lineage, source_id).await
+}
+
+/// Records the generation of the lineage's model from which on it holds a source.
+///
+/// # Errors
+/// [`Error::State`] when a generation holds it already. [`Error::Missing`] when there is no such source.
+pub async fn hold_since(write: &Write, lineage: &str, source_id: &str, generation: i64) -> Result<()> {
+    let change =
+        update(lineage, source_id).col_expr(Column::Since, Expr::value(generation)).filter(Column::Since.eq(0i64));
+    if changed(write, change, lineage, source_id).await? {
+        return Ok(());
+    }
+    Err(Error::State {
+        what: "source",
+        key: source_id.to_owned(),
+        expected: "in no generation".to_owned(),
+        found: "in a generation".to_owned(),
+    })
 }
 
 fn update(lineage: &str, source_id: &str) -> UpdateMany<Entity> {

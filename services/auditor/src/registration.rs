@@ -242,6 +242,9 @@ async fn sign_manifest(deps: &Deps, new: &NewModel<'_>, campaign: &campaigns::Ca
             seed: Bytes32(seed),
             suppressed_at: None,
             revoked_at: None,
+            segment: 0,
+            since: 1,
+            corpus: None,
         });
     }
     let manifest = Manifest::new(rows.iter().map(|row| (Digest::new(row.record_key.0), row.record.clone())));

@@ -46,6 +46,10 @@ impl Opened {
                 "model {name} is in the middle of a takedown and is not used until it has ended; run obelus takedown \
                  execute again"
             ),
+            ModelStatus::Adapting => anyhow::bail!(
+                "model {name} is in the middle of an adaptation and is not used until it has ended; run its command \
+                 again"
+            ),
         }
         let record = ModelRecord::open(&folder)?;
         let corpus = Library::new(deps.data.corpora()).open(&row.corpus)?;

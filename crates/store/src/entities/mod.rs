@@ -1,6 +1,7 @@
 //! One file per table: its columns as sea-orm entities, documented where the rows are used. Queries stand beside, in the
 //! files named after what they are about.
 
+pub(crate) mod adaptations;
 pub(crate) mod approvals;
 pub(crate) mod audit_events;
 pub(crate) mod campaigns;
@@ -15,6 +16,7 @@ pub(crate) mod manifests;
 pub(crate) mod models;
 pub(crate) mod person_roles;
 pub(crate) mod persons;
+pub(crate) mod pool_extensions;
 pub(crate) mod request_sources;
 pub(crate) mod requests;
 pub(crate) mod sources;

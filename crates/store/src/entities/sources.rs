@@ -24,6 +24,13 @@ pub struct Model {
     pub suppressed_at: Option<Micros>,
     /// Since when its mask is never applied again.
     pub revoked_at: Option<Micros>,
+    /// The pool segment that its sinks lie in.
+    pub segment: i64,
+    /// The generation of the lineage's model from which on it holds the source: 1 for those it was first trained on, 0
+    /// while none does.
+    pub since: i64,
+    /// The corpus with its text, where that is not the model's.
+    pub corpus: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -3,12 +3,15 @@
 //! Not here: assertions about behaviour, and the rows that have nothing to do with one case (`support.rs`).
 
 use obelus_store::{
-    Bytes32, Db, Micros, Sha256, Write, audit,
+    Bytes32, Db, Micros, Sha256, Write,
+    adaptations::{self, AdaptationKind, NewAdaptation},
+    audit,
     certificates::{self, Certificate, NewCertificate},
     copies::{self, CopyKind, NewCopy},
     erasures::{self, NewErasure, TargetState},
     log::{self, Head, NewLeaf},
     manifests::{self, Manifest},
+    pool_extensions::{self, PoolExtension},
     sources::{self, Source},
     verifications::{self, Judgement, NewRun},
 };
@@ -27,6 +30,9 @@ pub fn source(source_id: &str, place: u32) -> Source {
         seed: Bytes32(*digest(source_id).as_bytes()),
         suppressed_at: None,
         revoked_at: None,
+        segment: 0,
+        since: 1,
+        corpus: None,
     }
 }
 
@@ -39,6 +45,32 @@ pub async fn manifest(write: &Write, generation: i64) -> Manifest {
         sources: 1,
         statement: Sha256(statement(write, &format!("manifest {generation}")).await),
         created_at: Micros(NOW),
+    }
+}
+
+/// An extension of [`LINEAGE`]'s pool that is not added yet; its statement is stored.
+pub async fn extension(write: &Write, first_segment: i64) -> PoolExtension {
+    PoolExtension {
+        lineage: LINEAGE.to_owned(),
+        first_segment,
+        base: 64 * first_segment,
+        n: 8,
+        k: 8,
+        count: 2,
+        reason: "added-sources".to_owned(),
+        statement: Sha256(statement(write, &format!("extension {first_segment}")).await),
+        created_at: Micros(NOW),
+    }
+}
+
+/// An adaptation of [`MODEL`] that is not begun yet.
+pub fn new_adaptation() -> NewAdaptation {
+    NewAdaptation {
+        model: MODEL.to_owned(),
+        kind: AdaptationKind::AddedSources,
+        sources: vec!["berta".to_owned()],
+        checkpoint: "model.g2.safetensors".to_owned(),
+        moments: "optimizer.g2.safetensors".to_owned(),
     }
 }
 
@@ -136,6 +168,11 @@ pub async fn certified_house(db: &Db) -> String {
         let manifest = manifest(write, 1).await;
         manifests::create(write, manifest).await.unwrap();
         copies::register(write, &new_copy("models/kea-1/1"), NOW).await.unwrap();
+        let extension = extension(write, 1).await;
+        pool_extensions::create(write, extension).await.unwrap();
+        let adaptation = adaptations::begin(write, new_adaptation(), NOW).await.unwrap();
+        let signed = statement(write, "adaptation").await;
+        adaptations::record_statement(write, adaptation.id, &signed).await.unwrap();
         let reference = zeroing_request(write).await;
         recorded_erasure(write, &reference).await;
         certificate(write, &reference, "anna").await;

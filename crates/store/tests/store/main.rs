@@ -4,6 +4,7 @@
 //! than most of the tests.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report")]
 
+mod adaptations;
 mod approvals;
 mod case;
 mod certificates;

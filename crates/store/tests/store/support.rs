@@ -35,6 +35,8 @@ pub const TABLES: &[&str] = &[
     "corpora",
     "models",
     "copies",
+    "pool_extensions",
+    "adaptations",
     "persons",
     "person_roles",
     "reference_numbers",

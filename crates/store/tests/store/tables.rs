@@ -57,7 +57,7 @@ fn split_name(url: &str) -> (&str, &str) {
 async fn migrating_again_changes_nothing() {
     on_each(async |database| {
         let before = shape(database).await;
-        assert_eq!(applied(database).await.len(), 8, "{before:?}");
+        assert_eq!(applied(database).await.len(), 9, "{before:?}");
         database.db.migrate().await.unwrap();
         assert_eq!(shape(database).await, before);
     })
@@ -111,6 +111,8 @@ async fn a_row_that_points_to_nothing_is_refused_in_every_table() {
         ("manifests", &["lineage", "statement"]),
         ("models", &["lineage", "corpus", "baseline_of", "training_statement"]),
         ("copies", &["model"]),
+        ("pool_extensions", &["lineage", "statement"]),
+        ("adaptations", &["model", "statement"]),
         ("person_roles", &["person"]),
         ("requests", &["model", "filed_by"]),
         ("request_sources", &["request"]),
@@ -171,7 +173,8 @@ async fn what_must_be_there_once_is_refused_under_another_key() {
         ("a statement is logged once", "log_leaves SELECT 9, body, leaf_hash, statement FROM log_leaves"),
         (
             "a place in the manifest is taken once",
-            "sources SELECT lineage, 'b', record, record_key, seed, suppressed_at, revoked_at FROM sources",
+            "sources SELECT lineage, 'b', record, record_key, seed, suppressed_at, revoked_at, segment, since, corpus
+                    FROM sources",
         ),
         (
             "a path is one copy",
