@@ -6,13 +6,17 @@
 
 pub mod canonical;
 pub mod certificate;
+pub mod change_proof;
 pub mod checkpoint;
 pub mod dsse;
+pub mod growth_proof;
 pub mod keys;
 pub mod log_entry;
 pub mod manifest;
 pub mod merkle;
+pub mod multiproof;
 pub mod node_tree;
+pub mod proof_file;
 pub mod row_proof;
 pub mod statement;
 pub mod trust;

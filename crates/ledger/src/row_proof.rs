@@ -1,21 +1,17 @@
 //! The row proof (`null-rowproof/v1`): exactly these leaves became zero and every other leaf is what it was.
 //!
-//! Not here: which leaves a source has (`weight_tree.rs`), and that training obeyed the masks, which no proof shows.
-
-use std::io::{Read as _, Write as _};
+//! Not here: how siblings lead to roots (`multiproof.rs`), which leaves a source has (`weight_tree.rs`), and that training obeyed the masks, which no proof shows.
 
 use obelus_core::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     canonical::{self, CanonicalError},
-    merkle::{node_hash, split},
+    multiproof::{self, MultiproofError},
     node_tree::NodeTree,
+    proof_file::{self, ProofFileError},
     weight_tree::{Layout, zero_leaf_hash},
 };
-
-/// Larger proofs are refused, unpacked or not: a proof takes some 67 bytes a hash, the largest preset's 3 MB a source.
-pub const LARGEST_PROOF_BYTES: u64 = 256 << 20;
 
 /// A row proof, as in its file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +60,21 @@ pub enum RowProofError {
     },
 }
 
+impl From<MultiproofError> for RowProofError {
+    fn from(e: MultiproofError) -> Self {
+        Self::Form(e.to_string())
+    }
+}
+
+impl From<ProofFileError> for RowProofError {
+    fn from(e: ProofFileError) -> Self {
+        match e {
+            ProofFileError::Form(what) => Self::Form(what),
+            ProofFileError::Canonical(e) => Self::Canonical(e),
+        }
+    }
+}
+
 /// Format name in the file.
 pub const FORMAT: &str = "null-rowproof/v1";
 
@@ -74,9 +85,7 @@ impl RowProof {
     /// When `zeroed` is empty, does not ascend, or names a leaf that is not there.
     pub fn new(before: &NodeTree, zeroed: &[u64]) -> Result<Self, RowProofError> {
         let leaves = before.leaves();
-        check_leaves(zeroed, leaves.len() as u64)?;
-        let mut siblings = Vec::new();
-        collect(before, 0, leaves.len() as u64, zeroed, &mut siblings);
+        let siblings = multiproof::siblings(before, zeroed)?;
         Ok(Self {
             format: FORMAT.to_owned(),
             leaf_count: leaves.len() as u64,
@@ -91,35 +100,15 @@ impl RowProof {
     /// # Errors
     /// When it is too large, truncated, or of another form or spelling.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RowProofError> {
-        let too_large = |length: u64| length > LARGEST_PROOF_BYTES;
-        let refuse = || RowProofError::Form(format!("more than {LARGEST_PROOF_BYTES} bytes"));
-        if !bytes.starts_with(&[0x1f, 0x8b]) {
-            return if too_large(bytes.len() as u64) { Err(refuse()) } else { Ok(canonical::from_bytes(bytes)?) };
-        }
-        let mut rest = bytes;
-        let mut plain = Vec::new();
-        flate2::bufread::GzDecoder::new(&mut rest)
-            .take(LARGEST_PROOF_BYTES + 1)
-            .read_to_end(&mut plain)
-            .map_err(|e| RowProofError::Form(format!("damaged gzip: {e}")))?;
-        if too_large(plain.len() as u64) {
-            return Err(refuse());
-        }
-        if !rest.is_empty() {
-            return Err(RowProofError::Form("bytes follow the end of the gzip".to_owned()));
-        }
-        Ok(canonical::from_bytes(&plain)?)
+        Ok(proof_file::read(bytes)?)
     }
 
-    /// The canonical file in gzip, as it is stored and handed out. Statements cite the SHA-256 of exactly these bytes,
-    /// since a gzip header holds bytes that unpacking ignores. The same proof gives the same bytes.
+    /// The canonical file in gzip, see [`proof_file::pack`].
     ///
     /// # Errors
     /// Never for a proof made or read here.
     pub fn to_gzip(&self) -> Result<Vec<u8>, RowProofError> {
-        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        let written = gzip.write_all(&self.to_bytes()?).and_then(|()| gzip.finish());
-        written.map_err(|e| RowProofError::Form(format!("cannot be packed: {e}")))
+        Ok(proof_file::pack(self)?)
     }
 
     /// The canonical file.
@@ -143,21 +132,13 @@ impl RowProof {
         if self.leaf_count != layout.leaves() {
             return Err(form("it is about a tree of another size"));
         }
-        check_leaves(&self.zeroed_leaves, self.leaf_count)?;
-        if self.before_leaves.len() != self.zeroed_leaves.len() {
-            return Err(form("it has not one hash for each zeroed leaf"));
-        }
+        multiproof::check_leaves(&self.zeroed_leaves, self.leaf_count)?;
         let mut after = Vec::with_capacity(self.zeroed_leaves.len());
         for leaf in &self.zeroed_leaves {
             let place = layout.place_of(*leaf).ok_or_else(|| form("a zeroed leaf is not in the layout"))?;
             after.push(zero_leaf_hash(place, *leaf));
         }
-        let mut walk = Walk { proof: self, after: &after, next_sibling: 0 };
-        let roots = walk.subtree(0, self.leaf_count, 0, self.zeroed_leaves.len())?;
-        if walk.next_sibling != self.siblings.len() {
-            return Err(form("it has more siblings than the tree"));
-        }
-        Ok(roots)
+        Ok(multiproof::roots(self.leaf_count, &self.zeroed_leaves, &self.before_leaves, &after, &self.siblings)?)
     }
 
     /// Verifies that exactly `expected` became zero between two published roots.
@@ -183,54 +164,5 @@ impl RowProof {
             }
         }
         Ok(())
-    }
-}
-
-fn check_leaves(zeroed: &[u64], count: u64) -> Result<(), RowProofError> {
-    let ascends = zeroed.windows(2).all(|w| w[0] < w[1]);
-    if zeroed.is_empty() || !ascends || zeroed.last().is_some_and(|last| *last >= count) {
-        return Err(RowProofError::Form("zeroed leaves must ascend within the tree, and there must be one".to_owned()));
-    }
-    Ok(())
-}
-
-/// Collects the siblings of `zeroed`, all of which lie within leaves `from..from + count`.
-fn collect(tree: &NodeTree, from: u64, count: u64, zeroed: &[u64], siblings: &mut Vec<Digest>) {
-    if zeroed.is_empty() {
-        siblings.push(tree.subtree(from, count));
-    } else if count > 1 {
-        let middle = split(count);
-        let cut = zeroed.partition_point(|i| *i < from + middle);
-        collect(tree, from, middle, &zeroed[..cut], siblings);
-        collect(tree, from + middle, count - middle, &zeroed[cut..], siblings);
-    }
-}
-
-struct Walk<'a> {
-    proof: &'a RowProof,
-    after: &'a [Digest],
-    next_sibling: usize,
-}
-
-impl Walk<'_> {
-    /// Roots before and after of the subtree over leaves `from..from + count`, whose zeroed leaves are numbers
-    /// `first..last` of the proof. Depth is that of the tree, at most 64.
-    fn subtree(&mut self, from: u64, count: u64, first: usize, last: usize) -> Result<(Digest, Digest), RowProofError> {
-        if first == last {
-            let sibling = self.proof.siblings.get(self.next_sibling);
-            self.next_sibling += 1;
-            return sibling
-                .map(|s| (*s, *s))
-                .ok_or_else(|| RowProofError::Form("it has fewer siblings than the tree".to_owned()));
-        }
-        if count == 1 {
-            return Ok((self.proof.before_leaves[first], self.after[first]));
-        }
-        let middle = split(count);
-        let zeroed = &self.proof.zeroed_leaves[first..last];
-        let cut = first + zeroed.partition_point(|i| *i < from + middle);
-        let left = self.subtree(from, middle, first, cut)?;
-        let right = self.subtree(from + middle, count - middle, cut, last)?;
-        Ok((node_hash(&left.0, &right.0), node_hash(&left.1, &right.1)))
     }
 }

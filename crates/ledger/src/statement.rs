@@ -1,6 +1,7 @@
 //! in-toto Statements v1 with the predicates of this product. Every field is explained in `docs/attestation/`;
-//! the predicates themselves are in `predicates.rs`. Not here: what statements must say of each other.
+//! the predicates themselves are in `predicates.rs`, the pool that they describe in `pool.rs`. Not here: what statements must say of each other.
 
+mod pool;
 mod predicates;
 
 use obelus_core::{Digest, Timestamp};
@@ -11,9 +12,10 @@ use crate::{
     dsse::{Envelope, EnvelopeError},
     keys::{PublicKey, Role, Signer},
 };
+pub use pool::{PoolError, check_extensions, segment_at};
 pub use predicates::{
-    Campaign, Certificate, Erasure, ErasureTarget, Figure, PoolSegment, SourceManifest, SourceProvenance, TrainingRun,
-    VerificationProtocol, VerificationRun,
+    Adaptation, Campaign, Certificate, Erasure, ErasureTarget, Figure, PoolExtension, PoolSegment, SourceManifest,
+    SourceProvenance, TrainingRun, VerificationProtocol, VerificationRun,
 };
 
 const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";

@@ -16,8 +16,8 @@ use crate::{
     dsse::Envelope,
     keys::{PublicKey, Role},
     statement::{
-        Campaign, Certificate, Erasure, Predicate, SourceManifest, SourceProvenance, Statement, TrainingRun,
-        VerificationProtocol, VerificationRun,
+        Campaign, Certificate, Erasure, PoolExtension, Predicate, SourceManifest, SourceProvenance, Statement,
+        TrainingRun, VerificationProtocol, VerificationRun,
     },
     trust::{TrustedKey, TrustedRoot},
 };
@@ -186,6 +186,7 @@ fn statement_kind(envelope: &Envelope, trust: &TrustedRoot) -> Result<String, St
     let name = value["predicateType"].as_str().unwrap_or_default().rsplit("/attestation/").next().unwrap_or_default();
     match name {
         Campaign::NAME => of::<Campaign>(envelope, trust),
+        PoolExtension::NAME => of::<PoolExtension>(envelope, trust),
         SourceManifest::NAME => of::<SourceManifest>(envelope, trust),
         SourceProvenance::NAME => of::<SourceProvenance>(envelope, trust),
         TrainingRun::NAME => of::<TrainingRun>(envelope, trust),

@@ -43,6 +43,7 @@ pub struct NewModel<'a> {
     pub preset: &'a str,
     /// SHA-256 of the tokenizer.
     pub tokenizer: Digest,
+    extension: None,
     /// What is trained.
     pub control: Control,
     /// The model that this is a retrain for.

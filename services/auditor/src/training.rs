@@ -52,6 +52,7 @@ pub async fn finish(deps: &Deps, record: &ModelRecord, started_at: Timestamp) ->
             excluded: Digest::sha256(canonical::to_bytes(&record.excluded)?),
             excluded_count: record.excluded.len() as u64,
             baseline_of,
+            adaptation: None,
             seed: record.seed,
             layout,
             code: code()?,

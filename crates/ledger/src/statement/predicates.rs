@@ -63,6 +63,35 @@ predicate! {
 }
 
 predicate! {
+    /// The pool grows: equal segments are appended, logged before any record names one. Subject: the lineage.
+    PoolExtension, "pool-extension/v1", Registrar, created_at {
+        /// Lineage name.
+        lineage: String,
+        /// Envelope digest of the campaign.
+        campaign: Digest,
+        /// Envelope digest of the extension before; none for the first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        previous: Option<Digest>,
+        /// Index of the first new segment.
+        first_segment: u64,
+        /// First neuron of the first new segment.
+        base: u32,
+        /// Neurons in each new segment.
+        n: u32,
+        /// Neurons that one source lights in a new segment.
+        k: u32,
+        /// New segments, end to end: segment `first_segment + i` begins at neuron `base + i * n`.
+        count: u64,
+        /// `disjoint-assignment` or `added-sources`.
+        reason: String,
+        /// Who.
+        operator: String,
+        /// When.
+        created_at: Timestamp,
+    }
+}
+
+predicate! {
     /// The sources of a training run, before it starts. Subject: the manifest root.
     SourceManifest, "source-manifest/v1", Registrar, created_at {
         /// Lineage name.
@@ -73,6 +102,9 @@ predicate! {
         count: u64,
         /// SHA-256 of `tokenizer.json`.
         tokenizer: Digest,
+        /// Envelope digest of the last pool extension that the records may rest on; none where the pool never grew.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        extension: Option<Digest>,
         /// When.
         created_at: Timestamp,
     }
@@ -106,6 +138,39 @@ predicate! {
     }
 }
 
+/// What a training run says that changed only some neurons of a model that was there before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Adaptation {
+    /// `added-sources` or `repair`.
+    pub kind: String,
+    /// Generation of the model that this run made.
+    pub generation: u64,
+    /// Envelope digest of the training run before.
+    pub continues: Digest,
+    /// Weight root before.
+    pub root_before: Digest,
+    /// Layout digest before.
+    pub layout_before: Digest,
+    /// SHA-256 of the growth proof's file, where the pool grew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grown: Option<Digest>,
+    /// SHA-256 of the change proof's file.
+    pub changed: Digest,
+    /// SHA-256 over the canonical JSON of the lists of sink neurons that were allowed to change, one ascending list a
+    /// layer.
+    pub neurons: Digest,
+    /// Neurons that were allowed to change, over all layers.
+    pub neuron_count: u64,
+    /// Digest of the list of sources that it was trained on, see [`crate::manifest::list_digest`].
+    pub sources: Digest,
+    /// Number of sources that it was trained on.
+    pub source_count: u64,
+    /// SHA-256 of the file of measured figures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measurement: Option<Digest>,
+}
+
 predicate! {
     /// A training run. Subject: the weight root it ended with.
     TrainingRun, "training-run/v1", Model, ended_at {
@@ -123,6 +188,9 @@ predicate! {
         excluded_count: u64,
         /// Envelope digest of the training run that this one is a retrain for.
         baseline_of: Option<Digest>,
+        /// What this run changed, where it went on from a model that was there before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        adaptation: Option<Adaptation>,
         /// Training seed.
         seed: u64,
         /// Layout digest of the checkpoint.

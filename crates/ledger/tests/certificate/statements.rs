@@ -30,6 +30,7 @@ impl Facts {
             // One source is registered twice.
             count: SOURCES.len() as u64 + 1,
             tokenizer: named("tokenizer"),
+            extension: None,
             created_at: at(1),
             salt: salt("manifest"),
         }
@@ -44,6 +45,7 @@ impl Facts {
             excluded: named("[]"),
             excluded_count: 0,
             baseline_of: None,
+            adaptation: None,
             seed: 7,
             layout: self.layout,
             code: named("program"),
