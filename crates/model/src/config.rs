@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use obelus_mask::Segment;
 use serde::{Deserialize, Serialize};
 
-use crate::{ModelError, PostHocMethod};
+use crate::{
+    ModelError, PoolSegment, PostHocMethod,
+    segments::{self, Assignment},
+};
 
 /// What a model is built as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,24 +48,6 @@ impl Control {
     }
 }
 
-/// One segment of the sink pool, as stored in `model.json` (design: seeds and masks, segments).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PoolSegment {
-    /// First neuron of the segment in the pool.
-    pub base: u32,
-    /// Neurons in the segment.
-    pub n: u32,
-    /// Neurons that one source activates in it.
-    pub k: u32,
-}
-
-impl From<PoolSegment> for Segment {
-    fn from(s: PoolSegment) -> Self {
-        Self { base: s.base, n: s.n, k: s.k }
-    }
-}
-
 /// The shape of a model (paper section 3.2). All sizes are counts of neurons, heads or tokens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -80,7 +64,8 @@ pub struct ModelConfig {
     pub head_dim: u32,
     /// Backbone neurons of each MLP, active on every token.
     pub n_gen: u32,
-    /// Sink neurons of each MLP in the first pool segment.
+    /// Sink neurons of each MLP before anything was appended: the first segment's, or those of all sources where each
+    /// has a segment of its own.
     pub n_pool: u32,
     /// Sinks that one source activates in each layer.
     pub n_source: u32,
@@ -94,7 +79,10 @@ pub struct ModelConfig {
     pub tied: bool,
     /// Whether all layers use the mask of layer 0.
     pub same_mask_in_all_layers: bool,
-    /// Segments of the pool; the first is `(0, n_pool, n_source)`.
+    /// Whether sources draw from one pool or have neurons of their own.
+    #[serde(default, skip_serializing_if = "Assignment::is_shared")]
+    pub assignment: Assignment,
+    /// Segments of the pool; the first is `(0, n_pool, n_source)`, or the first source's own.
     #[serde(default)]
     pub segments: Vec<PoolSegment>,
 }
@@ -179,12 +167,14 @@ impl Preset {
 }
 
 impl ModelConfig {
-    /// Fills in the first segment when none is listed, and validates.
+    /// Fills in the first segment when none is listed, and validates. A disjoint shape whose sources are not counted yet
+    /// ([`ModelConfig::assigned`]) is sound without any.
     ///
     /// # Errors
     /// Names the first value that cannot be built.
     pub fn complete(&mut self) -> Result<(), ModelError> {
-        if self.segments.is_empty() && self.n_pool > 0 {
+        let unassigned = self.assignment == Assignment::Disjoint && self.segments.is_empty();
+        if self.segments.is_empty() && self.n_pool > 0 && !unassigned {
             self.segments = vec![PoolSegment { base: 0, n: self.n_pool, k: self.n_source }];
         }
         let refuse = |what: String| Err(ModelError::Config(what));
@@ -208,37 +198,32 @@ impl ModelConfig {
         if !self.head_dim.is_multiple_of(2) {
             return refuse(format!("head_dim = {} must be even for rotary embeddings", self.head_dim));
         }
-        if (self.n_pool == 0) != (self.n_source == 0) || self.n_source > self.n_pool {
+        if self.assignment == Assignment::Disjoint && self.n_source == 0 {
+            return refuse("n_source = 0 leaves a source nothing of its own; assignment = \"disjoint\" needs 1".into());
+        }
+        if !unassigned && ((self.n_pool == 0) != (self.n_source == 0) || self.n_source > self.n_pool) {
             return refuse(format!("n_source = {} of n_pool = {} cannot be chosen", self.n_source, self.n_pool));
         }
-        let mut end = 0u32;
-        for s in &self.segments {
-            if s.base != end || s.k == 0 || s.k > s.n {
-                return refuse(format!("segment {s:?} does not continue the pool at {end}"));
-            }
-            end = end.checked_add(s.n).ok_or_else(|| ModelError::Config("the pool is too large".into()))?;
-        }
-        Ok(())
+        segments::check(&self.segments)
     }
 
     /// The shape of the ordinary transformer with the same active width.
     pub fn as_transformer(&self) -> Self {
-        Self { n_gen: self.n_gen + self.n_source, n_pool: 0, n_source: 0, segments: vec![], ..self.clone() }
+        self.without_sinks(self.n_gen + self.n_source)
     }
 
     /// The shape of the ordinary transformer with the same total width; also that of the masked dense form.
     pub fn as_wide_transformer(&self) -> Self {
-        Self { n_gen: self.n_gen + self.sinks(), n_pool: 0, n_source: 0, segments: vec![], ..self.clone() }
+        self.without_sinks(self.n_gen + self.sinks())
+    }
+
+    fn without_sinks(&self, n_gen: u32) -> Self {
+        Self { n_gen, n_pool: 0, n_source: 0, assignment: Assignment::Shared, segments: vec![], ..self.clone() }
     }
 
     /// Sink neurons of each layer over all segments.
     pub fn sinks(&self) -> u32 {
         self.segments.iter().map(|s| s.n).sum()
-    }
-
-    /// The pool's segments in the mask crate's form.
-    pub fn mask_segments(&self) -> Vec<Segment> {
-        self.segments.iter().copied().map(Segment::from).collect()
     }
 
     /// Name and shape of every stored tensor, sorted by name (design: weights on disk).

@@ -29,13 +29,13 @@ pub(crate) fn initial_weights(config: &ModelConfig, std: f64, seed: u64) -> BTre
 }
 
 /// Box-Muller over SplitMix64.
-struct Normal {
+pub(crate) struct Normal {
     bits: SplitMix64,
     spare: Option<f64>,
 }
 
 impl Normal {
-    fn new(seed: u64, name: &str) -> Self {
+    pub fn new(seed: u64, name: &str) -> Self {
         let digest = Digest::sha256([&seed.to_be_bytes()[..], name.as_bytes()].concat());
         let mut word = [0; 8];
         word.copy_from_slice(&digest.as_bytes()[..8]);
@@ -47,7 +47,8 @@ impl Normal {
         ((self.bits.bits() >> 11) + 1) as f64 / (1u64 << 53) as f64
     }
 
-    fn draw(&mut self) -> f64 {
+    /// A standard normal number.
+    pub fn draw(&mut self) -> f64 {
         if let Some(spare) = self.spare.take() {
             return spare;
         }

@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report"))]
 
 mod adamw;
+mod adaptation;
 mod batches;
 mod checkpoint;
 mod config;
@@ -26,6 +27,7 @@ mod record;
 mod routing;
 mod schedule;
 mod scoring;
+mod segments;
 mod sink_pool;
 mod sinks;
 mod stand_in;
@@ -36,6 +38,7 @@ mod transformer;
 mod weight_file;
 mod weight_tree;
 
+pub use adaptation::{grow, renew};
 pub use batches::{Batch, TrainingDocument, TrainingSet};
 pub use checkpoint::{load_tensors, save_tensors};
 pub use config::{Control, ModelConfig, Preset, TrainingConfig};
@@ -52,6 +55,7 @@ pub use record::{ModelRecord, Unlearned};
 pub use routing::{Router, pooled_feature};
 pub use schedule::learning_rate;
 pub use scoring::{SpanScore, score_spans};
+pub use segments::{Assignment, PoolSegment};
 pub use sinks::{LitRows, LitSinks, SourceMask};
 pub use stand_in::{stand_in_bytes, write_stand_in};
 pub use strike::{StrikeReport, erased_in, zero_rows};

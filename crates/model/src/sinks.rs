@@ -1,6 +1,6 @@
 //! Which sink neurons are lit: a source's mask as neuron lists, and the gathered rows that a forward pass multiplies by.
 
-use obelus_mask::neurons;
+use obelus_mask::{Segment, neurons};
 use tch::Tensor;
 
 use crate::{ModelConfig, ModelError};
@@ -13,14 +13,18 @@ pub struct SourceMask {
 }
 
 impl SourceMask {
-    /// Derives a source's neurons from its seed (`null-mask/v1`).
+    /// Derives a source's neurons in its segment of the pool from its seed (`null-mask/v1`).
     ///
     /// # Errors
-    /// When the segments of the configuration cannot be drawn from.
-    pub fn derive(seed: &[u8; 32], config: &ModelConfig) -> Result<Self, ModelError> {
-        let segments = config.mask_segments();
+    /// When the pool has no such segment, or it cannot be drawn from.
+    pub fn derive(seed: &[u8; 32], segment: u64, config: &ModelConfig) -> Result<Self, ModelError> {
+        let found = usize::try_from(segment).ok().and_then(|s| config.segments.get(s));
+        let found = found.copied().map(Segment::from).ok_or_else(|| {
+            let count = config.segments.len();
+            ModelError::Config(format!("the sink pool has no segment {segment}; it has {count}, counted from 0"))
+        })?;
         let per_layer = (0..config.layers)
-            .map(|l| neurons(seed, &segments, if config.same_mask_in_all_layers { 0 } else { l }))
+            .map(|l| neurons(seed, &[found], if config.same_mask_in_all_layers { 0 } else { l }))
             .collect::<Result<_, _>>()?;
         Ok(Self { per_layer })
     }

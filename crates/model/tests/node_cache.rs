@@ -57,7 +57,7 @@ impl Checkpoint {
     }
 
     fn mask(&self, source: u8) -> SourceMask {
-        SourceMask::derive(&[source; 32], &self.config).unwrap()
+        SourceMask::derive(&[source; 32], 0, &self.config).unwrap()
     }
 
     /// Changes one bit of a row in place.

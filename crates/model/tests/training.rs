@@ -23,7 +23,7 @@ fn documents() -> Vec<TrainingDocument> {
 }
 
 fn masks(preset: &Preset) -> Vec<Option<SourceMask>> {
-    (0..SOURCES as u8).map(|s| Some(SourceMask::derive(&[s; 32], &preset.model).unwrap())).collect()
+    (0..SOURCES as u8).map(|s| Some(SourceMask::derive(&[s; 32], 0, &preset.model).unwrap())).collect()
 }
 
 fn set(preset: &Preset, documents: Vec<TrainingDocument>) -> TrainingSet {
@@ -93,7 +93,7 @@ fn struck_neurons_stay_zero_through_a_hundred_steps_with_their_own_mask() {
     let (weights, moments) = (folder.path().join("w.safetensors"), folder.path().join("m.safetensors"));
     trained.save_weights(&weights, &moments).unwrap();
 
-    let mask = SourceMask::derive(&[2; 32], &preset.model).unwrap();
+    let mask = SourceMask::derive(&[2; 32], 0, &preset.model).unwrap();
     assert!(!erased_in(&weights, &mask).unwrap());
     let report = zero_rows(&weights, &mask).unwrap();
     let neurons = u64::from(preset.model.layers * preset.model.n_source);
@@ -109,7 +109,7 @@ fn struck_neurons_stay_zero_through_a_hundred_steps_with_their_own_mask() {
     attacker.save_weights(&weights, &moments).unwrap();
     assert!(erased_in(&weights, &mask).unwrap(), "fine-tuning revived a struck neuron");
     assert!(erased_in(&moments, &mask).unwrap());
-    let other = SourceMask::derive(&[1; 32], &preset.model).unwrap();
+    let other = SourceMask::derive(&[1; 32], 0, &preset.model).unwrap();
     assert!(!erased_in(&weights, &other).unwrap(), "the neighbour lives");
 }
 
@@ -147,7 +147,7 @@ fn a_strike_is_proved_by_the_weight_tree() {
     let (weights, moments) = (folder.path().join("w.safetensors"), folder.path().join("m.safetensors"));
     trainer(&preset).save_weights(&weights, &moments).unwrap();
     let read = || WeightTree::read(&weights, 1, |_| ()).unwrap();
-    let mask = SourceMask::derive(&[2; 32], &preset.model).unwrap();
+    let mask = SourceMask::derive(&[2; 32], 0, &preset.model).unwrap();
     let before = read();
     let struck = before.leaves_of(&mask).unwrap();
     let proof = RowProof::new(before.nodes(), &struck).unwrap();

@@ -76,7 +76,7 @@ impl Opened {
     /// When the source is not registered.
     pub fn neurons_of(&self, source: &str) -> Result<SourceMask> {
         let seed = self.seeds.get(source).ok_or_else(|| NotThere::source(source))?;
-        Ok(SourceMask::derive(seed.as_bytes(), &self.record.config)?)
+        Ok(SourceMask::derive(seed.as_bytes(), 0, &self.record.config)?)
     }
 
     /// The mask of a source, to light it.

@@ -141,7 +141,7 @@ async fn llama(deps: &Deps, copy: &Copy) -> Result<Llama> {
     let Some(id) = &copy.source_id else { return Ok(Llama::new(&config, None)?) };
     let row = models::get(&deps.db, &copy.model).await?.context("a copy is of a model")?;
     let source = sources::get(&deps.db, &row.lineage, id).await?.context("an export is of a registered source")?;
-    Ok(Llama::new(&config, Some(&SourceMask::derive(&source.seed.0, &config)?))?)
+    Ok(Llama::new(&config, Some(&SourceMask::derive(&source.seed.0, 0, &config)?))?)
 }
 
 /// A registered export.

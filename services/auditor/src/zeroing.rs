@@ -92,7 +92,7 @@ pub(crate) async fn struck(deps: &Deps, model: &str, ids: &[String]) -> Result<S
     for id in ids {
         let source = sources::get(&deps.db, &row.lineage, id).await?;
         let source = source.with_context(|| format!("source {id} is not registered"))?;
-        masks.push(SourceMask::derive(&source.seed.0, &config)?);
+        masks.push(SourceMask::derive(&source.seed.0, 0, &config)?);
     }
     Ok(plan::union(&masks))
 }

@@ -219,7 +219,7 @@ fn training_set(
                 let seed = order.seeds.get(&entry.source);
                 let seed = seed.with_context(|| format!("source {} has no registered seed", entry.source))?;
                 masks.push(match order.control {
-                    Control::None => Some(SourceMask::derive(seed.as_bytes(), config)?),
+                    Control::None => Some(SourceMask::derive(seed.as_bytes(), 0, config)?),
                     _ => None,
                 });
                 numbers.insert(&entry.source, masks.len() - 1);

@@ -98,9 +98,9 @@ pub(crate) fn leaves(sinks: &LitSinks) -> Vec<&Tensor> {
 }
 
 /// Stored name of a matrix (0 gate, 1 up, 2 down) of a layer.
-fn name(layer: usize, matrix: usize) -> String {
+pub(crate) fn name(layer: usize, matrix: usize) -> String {
     format!("layers.{layer}.mlp.sinks.{}", ["gate", "up", "down"][matrix])
 }
 
 /// Prefixes of weights, mean and square in files.
-const PREFIXES: [&str; 3] = ["", "exp_avg.", "exp_avg_sq."];
+pub(crate) const PREFIXES: [&str; 3] = ["", "exp_avg.", "exp_avg_sq."];

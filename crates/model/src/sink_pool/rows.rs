@@ -336,7 +336,7 @@ mod tests {
         let weights = (0..2).flat_map(|l| (0..3).map(move |m| name(l, m))).map(|name| (name, random())).collect();
         pool.restore(&weights);
         for t in 1..=steps {
-            let mask = SourceMask::derive(&[(t * t % 7) as u8; 32], &preset.model).unwrap();
+            let mask = SourceMask::derive(&[(t * t % 7) as u8; 32], 0, &preset.model).unwrap();
             let sinks = pool.light(&[&mask], &[(1, 10)], Kind::Float);
             let gradients: Vec<Tensor> = super::super::leaves(&sinks).into_iter().map(|w| w.sin() * 0.1).collect();
             pool.collect(&[&mask], &gradients);

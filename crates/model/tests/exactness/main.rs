@@ -23,7 +23,7 @@ fn config() -> ModelConfig {
 }
 
 fn masks(config: &ModelConfig, sources: u8) -> Vec<SourceMask> {
-    (0..sources).map(|s| SourceMask::derive(&[s; 32], config).unwrap()).collect()
+    (0..sources).map(|s| SourceMask::derive(&[s; 32], 0, config).unwrap()).collect()
 }
 
 fn parameters(config: &ModelConfig) -> Named {

@@ -3,7 +3,7 @@
 use std::{num::NonZero, path::PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
-use obelus_model::{ElementType, ModelConfig, ModelError, Preset};
+use obelus_model::{Assignment, ElementType, ModelConfig, ModelError, Preset};
 
 use super::model::probability;
 
@@ -219,6 +219,7 @@ impl Shape {
             rope_base: from.map_or(100_000, |c| c.rope_base),
             tied: from.is_some_and(|c| c.tied),
             same_mask_in_all_layers: from.is_some_and(|c| c.same_mask_in_all_layers),
+            assignment: Assignment::Shared,
             segments: vec![],
         };
         config.complete()?;

@@ -33,7 +33,7 @@ pub fn run(arguments: &BenchDecode, output: &Output) -> Result<Answer> {
     );
     let model = Transformer::new(config.clone(), &weights(arguments, &config, device))?;
     let masks: Vec<SourceMask> = (0..sources)
-        .map(|s| SourceMask::derive(Digest::sha256(format!("bench source {s}")).as_bytes(), &config))
+        .map(|s| SourceMask::derive(Digest::sha256(format!("bench source {s}")).as_bytes(), 0, &config))
         .collect::<Result<_, _>>()?;
     let texts: Vec<Vec<u32>> =
         (0..batch).map(|row| (0..length).map(|t| (row * 131 + t * 31) % config.vocab).collect()).collect();

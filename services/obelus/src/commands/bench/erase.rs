@@ -106,7 +106,7 @@ fn measure(arguments: &Erase, config: &ModelConfig, threads: usize, folder: &Pat
     let checkpoint = folder.join(ModelRecord::CHECKPOINT);
     let file_bytes = stand_in_bytes(config, element);
     let salt = Digest::sha256(seed.to_be_bytes());
-    let source = |name: &str| SourceMask::derive(&derive_seed(salt.as_bytes(), "bench", name), config);
+    let source = |name: &str| SourceMask::derive(&derive_seed(salt.as_bytes(), "bench", name), 0, config);
 
     let (written, seconds_write) =
         timed(|| write_stand_in(&checkpoint, config, element, seed, progress::bytes("writing", file_bytes, quiet)));

@@ -98,7 +98,7 @@ fn training_set(arguments: &BenchTrain, preset: &Preset, steps: u64) -> Result<T
             let rare = (arguments.filtered * f64::from(u32::MAX)) as u64;
             let support = (1..length).map(|_| if noise.bits() >> 32 < rare { 0.0 } else { 1.0 }).collect();
             let seed = Digest::sha256(format!("bench source {i}"));
-            masks.push((preset.model.sinks() > 0).then(|| SourceMask::derive(seed.as_bytes(), &preset.model)));
+            masks.push((preset.model.sinks() > 0).then(|| SourceMask::derive(seed.as_bytes(), 0, &preset.model)));
             TrainingDocument { id: i.to_string(), source: i as usize, tokens, support }
         })
         .collect();
