@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor};
 
 use crate::{
-    ModelConfig, TrainingConfig,
+    ModelConfig, Trained, TrainingConfig,
     parameters::{Region, Weights, regions},
 };
 
@@ -79,9 +79,11 @@ impl AdamW {
     }
 
     /// The weights as leaves of the autograd graph in `kind`: views of the buffer for float32, one copy of it otherwise.
-    pub fn leaves(&self, config: &ModelConfig, kind: Kind) -> Weights {
+    /// Without gradients for weights that stay as they are.
+    pub fn leaves(&self, config: &ModelConfig, kind: Kind, trained: Trained) -> Weights {
         let flat = self.weights.to_kind(kind);
-        Weights::from_regions(config, self.regions.iter().map(|r| r.of(&flat).detach().set_requires_grad(true)))
+        let leaf = |r: &Region| r.of(&flat).detach().set_requires_grad(trained == Trained::All);
+        Weights::from_regions(config, self.regions.iter().map(leaf))
     }
 
     /// The weights under their stored names, sharing memory with the buffer.

@@ -194,6 +194,11 @@ impl TrainingSet {
         }
     }
 
+    /// Whether every source that is trained on has a mask.
+    pub(crate) fn masked(&self) -> bool {
+        self.documents.iter().all(|d| self.masks[d.source].is_some())
+    }
+
     /// Rows of a batch.
     pub fn batch_rows(&self) -> usize {
         self.batch_rows

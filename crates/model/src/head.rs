@@ -7,6 +7,8 @@
 
 use tch::{Device, Kind, Tensor};
 
+use crate::Trained;
+
 /// Logits held at a time: 8 MB of float32 stay in a CPU's last-level cache; a GPU wants large products.
 const CPU_LOGITS: i64 = 1 << 21;
 const GPU_LOGITS: i64 = 1 << 28;
@@ -19,8 +21,8 @@ pub(crate) struct HeadGradients {
     pub hidden: Tensor,
     /// The same with the shares outside the sinks; none when they are the same.
     pub hidden_outside: Option<Tensor>,
-    /// Gradient by the head with the shares outside the sinks, float32 `[vocab, d_model]`.
-    pub head: Tensor,
+    /// Gradient by the head with the shares outside the sinks, float32 `[vocab, d_model]`; none when it is not trained.
+    pub head: Option<Tensor>,
 }
 
 /// The loss `sum(share * l)` and its gradients, `l` being the natural cross-entropy of each target.
@@ -33,11 +35,13 @@ pub(crate) fn gradients(
     targets: &Tensor,
     share: &Tensor,
     share_outside: Option<&Tensor>,
+    trained: Trained,
 ) -> HeadGradients {
     let _guard = tch::no_grad_guard();
     let kind = head.kind();
     let mut loss = Tensor::zeros([], (Kind::Double, head.device()));
-    let mut by_head = Tensor::zeros(head.size().as_slice(), (Kind::Float, head.device()));
+    let mut by_head =
+        (trained == Trained::All).then(|| Tensor::zeros(head.size().as_slice(), (Kind::Float, head.device())));
     let mut by_hidden = Vec::new();
     for (part, log_p, target) in log_probabilities(hidden, head, targets) {
         let chosen = log_p.gather(1, &target, false).squeeze_dim(1);
@@ -46,8 +50,10 @@ pub(crate) fn gradients(
         let minus_one = target.full_like(-1.0).to_kind(Kind::Float);
         let p = { log_p }.exp_().scatter_add_(1, &target, &minus_one).to_kind(kind);
         by_hidden.push(p.matmul(head));
-        let scaled = part(hidden) * part(share_outside.unwrap_or(share)).to_kind(kind).unsqueeze(1);
-        by_head += p.transpose(0, 1).matmul(&scaled).to_kind(Kind::Float);
+        if let Some(by_head) = &mut by_head {
+            let scaled = part(hidden) * part(share_outside.unwrap_or(share)).to_kind(kind).unsqueeze(1);
+            *by_head += p.transpose(0, 1).matmul(&scaled).to_kind(Kind::Float);
+        }
     }
     let rows = crate::packing::join(by_hidden);
     let scaled = |share: &Tensor| &rows * share.to_kind(kind).unsqueeze(1);

@@ -14,6 +14,7 @@ use crate::{
     head,
     initial::initial_weights,
     learning_rate,
+    parameters::Weights,
     sink_pool::{self, SinkPool},
 };
 
@@ -77,6 +78,19 @@ pub struct RunSettings {
     pub compute: ElementType,
     /// How the sinks are computed.
     pub form: Form,
+    /// What is trained.
+    pub trained: Trained,
+}
+
+/// Which weights a run trains.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trained {
+    /// Everything.
+    #[default]
+    All,
+    /// The sinks that the training set lights. Every other weight stays bit for bit what was restored, and the clipped
+    /// gradient is theirs alone; the support filter, which is about the others, plays no part.
+    Sinks,
 }
 
 /// How a model with sinks is computed. Both give the same numbers up to rounding.
@@ -99,11 +113,25 @@ impl Trainer {
         config.complete()?;
         let dense = (settings.form == Form::Dense).then(|| config.as_wide_transformer());
         let built = dense.as_ref().unwrap_or(&config);
+        let (RunSettings { seed, steps, identity, compute, trained, .. }, training) = (settings, &preset.training);
         let optimizer = AdamW::new(built, settings.device);
         let pool = SinkPool::new(built, settings.device);
-        let decoder = Decoder::new(built.clone(), optimizer.leaves(built, settings.compute.kind()));
-        let (RunSettings { seed, steps, identity, compute, .. }, training) = (settings, &preset.training);
-        let run = Digest::sha256(format!("{identity} {seed} {steps} {config:?} {training:?} {compute:?}"));
+        let refuse = |what: &str| Err(ModelError::Config(what.into()));
+        match trained {
+            _ if !config.assignment.is_shared() && config.segments.is_empty() => {
+                return refuse("assignment = \"disjoint\": count the sources first, the pool follows from them");
+            }
+            Trained::Sinks if settings.form == Form::Dense => {
+                return refuse("the dense form has no sinks of its own to train; train sinks in the gathered form");
+            }
+            Trained::Sinks if pool.is_none() => return refuse("a model without sinks has none to train"),
+            Trained::All | Trained::Sinks => {}
+        }
+        let decoder = Decoder::new(built.clone(), optimizer.leaves(built, compute.kind(), trained));
+        // Settings that used to be the only ones are left out: a run that was interrupted before they had names goes on.
+        let shape = format!("{config:?}").replace(", assignment: Shared", "");
+        let scope = if trained == Trained::All { "" } else { " sinks" };
+        let run = Digest::sha256(format!("{identity} {seed} {steps} {shape} {training:?} {compute:?}{scope}"));
         let preset = Preset { model: config, training: training.clone() };
         let mut new = Self { decoder, optimizer, pool, preset, settings, steps_done: 0, run };
         new.restore(&initial_weights(new.decoder.config(), training.init_std, seed), 0);
@@ -140,6 +168,7 @@ impl Trainer {
     /// Replaces the weights (and moments, where `tensors` has them) and continues after `step` steps.
     pub fn restore(&mut self, tensors: &BTreeMap<String, Tensor>, step: u64) {
         self.optimizer.restore(tensors);
+        self.decoder = self.decoder.with_weights(self.leaves());
         self.pool.iter_mut().for_each(|pool| pool.restore(tensors));
         self.steps_done = step;
     }
@@ -148,7 +177,8 @@ impl Trainer {
     /// `folder`.
     ///
     /// # Errors
-    /// Cancelled by `watch`, a loss that is not finite, or a file that cannot be written.
+    /// Cancelled by `watch`, a loss that is not finite, a file that cannot be written, or text without a mask where sinks
+    /// alone are trained.
     pub fn run(
         &mut self,
         set: &TrainingSet,
@@ -156,6 +186,9 @@ impl Trainer {
         save_every: u64,
         mut watch: impl FnMut(&Progress) -> ControlFlow<()>,
     ) -> Result<TrainingOutcome, ModelError> {
+        if self.settings.trained == Trained::Sinks && !set.masked() {
+            return Err(ModelError::Data("a source has no mask, and sinks alone are trained".into()));
+        }
         let per_epoch = set.steps_per_epoch();
         let (started, first, steps) = (Instant::now(), self.steps_done, self.settings.steps);
         let (mut done_tokens, mut losses, mut unread) = (0u64, Vec::new(), Vec::new());
@@ -256,35 +289,55 @@ impl Trainer {
 
     /// The decoder with the weights as they are now, as leaves of the autograd graph.
     pub(crate) fn current(&self) -> Decoder {
-        let leaves = self.optimizer.leaves(self.decoder.config(), self.settings.compute.kind());
-        self.decoder.with_weights(leaves)
+        let weights = match self.settings.trained {
+            Trained::All => self.leaves(),
+            Trained::Sinks => self.decoder.weights().share(self.decoder.config()),
+        };
+        self.decoder.with_weights(weights)
     }
 
-    /// A part's loss, and the gradients of everything outside the pool in buffer order; the pool collects its own.
+    fn leaves(&self) -> Weights {
+        let RunSettings { compute, trained, .. } = self.settings;
+        self.optimizer.leaves(self.decoder.config(), compute.kind(), trained)
+    }
+
+    /// A part's loss, and the gradients of everything outside the pool that is trained, in buffer order; the pool collects
+    /// its own.
     fn backward(&mut self, decoder: &Decoder, part: &Part<'_>) -> (Tensor, Vec<Tensor>) {
         let masks = part.masks.as_ref();
-        let compute = self.settings.compute.kind();
+        let RunSettings { compute, device, trained, .. } = self.settings;
         let sinks = match (&mut self.pool, masks) {
-            (Some(pool), Some(masks)) => pool.light(masks, &part.packing.chunks, compute),
-            (None, Some(masks)) => masked(masks, &self.preset.model, part, compute, self.settings.device),
+            (Some(pool), Some(masks)) => pool.light(masks, &part.packing.chunks, compute.kind()),
+            (None, Some(masks)) => masked(masks, &self.preset.model, part, compute.kind(), device),
             _ => LitSinks::None,
         };
+        let lit = sink_pool::leaves(&sinks);
         let x = no_grad(|| decoder.embed(&part.inputs));
-        let (hidden, tape) = decoder.taped(&x, &part.packing, &sinks);
-        // Without sinks nothing is exempt from the filter: an ordinary transformer trains plainly.
-        let outside = part.share_outside.as_ref().filter(|_| matches!(sinks, LitSinks::Gathered(_)));
-        let head = head::gradients(&hidden, decoder.head(), &part.targets, &part.share, outside);
-        let by = tape.backward(&head.hidden, head.hidden_outside.as_ref(), &sink_pool::leaves(&sinks));
+        let (hidden, tape) = decoder.taped(&x, &part.packing, &sinks, trained);
+        // Without sinks nothing is exempt from the filter: an ordinary transformer trains plainly. With nothing but sinks
+        // there is nothing to filter.
+        let filters = trained == Trained::All && matches!(sinks, LitSinks::Gathered(_));
+        let outside = part.share_outside.as_ref().filter(|_| filters);
+        let head = head::gradients(&hidden, decoder.head(), &part.targets, &part.share, outside, trained);
+        let (by_lit, by) = match (trained, &head.hidden_outside) {
+            (Trained::Sinks, _) => (tape.sinks(&head.hidden, &lit, false), None),
+            (Trained::All, Some(outside)) => (tape.sinks(&head.hidden, &lit, true), Some(tape.whole(outside, &[]))),
+            (Trained::All, None) => {
+                let mut by = tape.whole(&head.hidden, &lit);
+                (std::mem::take(&mut by.lit), Some(by))
+            }
+        };
         if let (Some(pool), Some(masks)) = (&mut self.pool, masks) {
-            pool.collect(masks, &by.lit);
+            pool.collect(masks, &by_lit);
         }
+        let (Some(by), Some(by_head)) = (by, head.head) else { return (head.loss, Vec::new()) };
         // Embedding and head have their gradients from outside the graph.
         let embed_rows = |mut into: Tensor| into.index_add_(0, &part.inputs, &by.input.to_kind(Kind::Float));
         let mut all = by.layers;
         if decoder.config().tied {
-            all.push(embed_rows(head.head));
+            all.push(embed_rows(by_head));
         } else {
-            all.extend([embed_rows(head.head.zeros_like()), head.head]);
+            all.extend([embed_rows(by_head.zeros_like()), by_head]);
         }
         all.push(by.norm);
         (head.loss, all)

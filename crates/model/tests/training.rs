@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
 
 use obelus_core::Digest;
 use obelus_model::{
-    ElementType, Form, ModelError, Preset, RunSettings, SourceMask, Trainer, TrainingDocument, TrainingSet, erased_in,
-    load_tensors, zero_rows,
+    ElementType, Form, ModelError, Preset, RunSettings, SourceMask, Trained, Trainer, TrainingDocument, TrainingSet,
+    erased_in, load_tensors, zero_rows,
 };
 use tch::{Device, Tensor};
 
@@ -43,6 +43,7 @@ fn settings(seed: u64, steps: u64) -> RunSettings {
         device: Device::Cpu,
         compute: ElementType::Float32,
         form: Form::Gathered,
+        trained: Trained::All,
     }
 }
 

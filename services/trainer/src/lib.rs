@@ -14,7 +14,7 @@ use obelus_collective::{CudaLibrary, load_cuda};
 use obelus_core::Digest;
 use obelus_corpus::{Corpus, PairSupport, Tokenised};
 use obelus_model::{
-    Control, ElementType, Form, ModelConfig, ModelRecord, Preset, Progress, RunSettings, SourceMask, Trainer,
+    Control, ElementType, Form, ModelConfig, ModelRecord, Preset, Progress, RunSettings, SourceMask, Trained, Trainer,
     TrainingDocument, TrainingSet, Unlearned, load_tensors,
 };
 use tch::Device;
@@ -140,6 +140,7 @@ pub fn run(order: &Order, corpus: &Corpus, watch: impl FnMut(&Progress) -> Contr
         device: device(&order.device)?,
         compute: order.compute,
         form: Form::Gathered,
+        trained: Trained::All,
     };
     let mut trainer = Trainer::new(&preset, settings)?;
     std::fs::create_dir_all(&order.folder).with_context(|| format!("cannot create {}", order.folder.display()))?;

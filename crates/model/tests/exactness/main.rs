@@ -9,7 +9,7 @@ mod steps;
 
 use definition::Named;
 use obelus_core::Digest;
-use obelus_model::{ElementType, Form, ModelConfig, Preset, RunSettings, SourceMask};
+use obelus_model::{ElementType, Form, ModelConfig, Preset, RunSettings, SourceMask, Trained};
 use tch::{Device, Kind, Tensor};
 
 /// Small, with grouped queries and a head width of its own.
@@ -49,5 +49,6 @@ fn settings(seed: u64, steps: u64) -> RunSettings {
         device: Device::Cpu,
         compute: ElementType::Float32,
         form: Form::Gathered,
+        trained: Trained::All,
     }
 }

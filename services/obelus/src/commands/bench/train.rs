@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use obelus_core::{Digest, SplitMix64};
-use obelus_model::{Form, Preset, RunSettings, SourceMask, Trainer, TrainingDocument, TrainingSet, learning_rate};
+use obelus_model::{
+    Form, Preset, RunSettings, SourceMask, Trained, Trainer, TrainingDocument, TrainingSet, learning_rate,
+};
 use serde_json::json;
 
 use crate::{
@@ -39,6 +41,7 @@ pub fn run(arguments: &BenchTrain, output: &Output) -> Result<Answer> {
         device,
         compute: arguments.shape.dtype.into(),
         form: if arguments.form == TrainForm::Dense { Form::Dense } else { Form::Gathered },
+        trained: Trained::All,
     };
     let set = training_set(arguments, &preset, steps)?;
     let mut trainer = Trainer::new(&preset, settings)?;
