@@ -18,6 +18,8 @@ pub const FAILED_TITLE: &str = "Erasure record, verification failed";
 pub enum Exhibit {
     /// `campaign/v1`
     Campaign,
+    /// `pool-extension/v1`; any number of them, in a list of their own.
+    PoolExtension,
     /// `source-manifest/v1`
     Manifest,
     /// `training-run/v1`
@@ -33,7 +35,7 @@ pub enum Exhibit {
 }
 
 impl Exhibit {
-    /// All of them, in log order.
+    /// Those of which a certificate has one each, in log order.
     pub const ALL: [Self; 7] = [
         Self::Campaign,
         Self::Manifest,
@@ -67,6 +69,10 @@ pub struct CertificateDocument {
     pub format: String,
     /// One of each exhibit, in log order.
     pub exhibits: Vec<Logged>,
+    /// The pool extensions that the manifest rests on, oldest first; missing where the pool never grew. The log has them
+    /// between campaign and manifest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extensions: Vec<Logged>,
     /// The records of the struck sources and their places in the manifest, ascending by key.
     pub sources: Vec<Presence>,
     /// Layout of the checkpoint.

@@ -11,7 +11,7 @@ use crate::{
     multiproof::{self, MultiproofError},
     node_tree::NodeTree,
     proof_file::{self, ProofFileError},
-    weight_tree::Layout,
+    weight_tree::{Layout, MOST_ZERO_BYTES, Place, zero_leaf_hash},
 };
 
 /// Format name in the file.
@@ -47,6 +47,9 @@ pub enum ChangeProofError {
     /// A leaf that was not allowed to change.
     #[error("the change proof lets leaf {0} differ, which no named neuron is")]
     Leaf(u64),
+    /// A leaf that held something before.
+    #[error("leaf {0} was not zero before it changed, so that the sources were not added in fresh rows")]
+    NotZero(u64),
     /// The two trees differ elsewhere too.
     #[error("leaf {0} differs between the trees and is not among those that were to change")]
     Unlisted(u64),
@@ -134,6 +137,27 @@ impl ChangeProof {
         }
         let (before, after) = (&self.before_leaves, &self.after_leaves);
         Ok(multiproof::roots(self.leaf_count, &self.changed_leaves, before, after, &self.siblings)?)
+    }
+
+    /// Verifies that every changed leaf was zero before. The hashes before are those of [`Self::roots`].
+    ///
+    /// # Errors
+    /// Names the first leaf that was not, or says that the layout's rows are too large to hash.
+    pub fn verify_zero_before(&self, layout: &Layout) -> Result<(), ChangeProofError> {
+        let mut places = Vec::with_capacity(self.changed_leaves.len());
+        for leaf in &self.changed_leaves {
+            let outside = || ChangeProofError::Form(format!("leaf {leaf} is not in the layout"));
+            places.push(layout.place_of(*leaf).ok_or_else(outside)?);
+        }
+        let bytes = places.iter().fold(0u64, |sum, place| sum.saturating_add(place.row_bytes));
+        if bytes > MOST_ZERO_BYTES {
+            return Err(ChangeProofError::Form(format!("{bytes} bytes of changed rows are absurd")));
+        }
+        let zero = |((place, leaf), hash): ((&&Place, &u64), &Digest)| zero_leaf_hash(place, *leaf) == *hash;
+        match places.iter().zip(&self.changed_leaves).zip(&self.before_leaves).position(|of| !zero(of)) {
+            Some(at) => Err(ChangeProofError::NotZero(self.changed_leaves[at])),
+            None => Ok(()),
+        }
     }
 
     /// Verifies that between two published roots no leaf differs but those in `allowed`, which ascends.

@@ -12,16 +12,13 @@ use crate::{
     merkle,
     node_tree::NodeTree,
     proof_file::{self, ProofFileError},
-    weight_tree::{Layout, Place, zero_leaf_hash},
+    weight_tree::{Layout, MOST_ZERO_BYTES, Place, zero_leaf_hash},
 };
 
 /// Format name in the file.
 pub const FORMAT: &str = "null-growthproof/v1";
 
-/// Zero bytes that a growth may add, six times the pool of the largest preset: a layout from outside must not keep a
-/// verifier hashing.
-const MOST_NEW_BYTES: u64 = 16 << 30;
-/// Rows that a growth may add, for the same reason.
+/// Rows that a growth may add: a layout from outside must not keep a verifier busy.
 const MOST_NEW_ROWS: u64 = 1 << 22;
 
 /// A growth proof, as in its file.
@@ -146,7 +143,7 @@ fn check_growth(before: &Layout, after: &Layout) -> Result<(), GrowthProofError>
     }
     match (rows, bytes) {
         (0, _) => Err(GrowthProofError::Form("the layout after has no more sinks than the one before".to_owned())),
-        (rows, bytes) if rows > MOST_NEW_ROWS || bytes > MOST_NEW_BYTES => {
+        (rows, bytes) if rows > MOST_NEW_ROWS || bytes > MOST_ZERO_BYTES => {
             Err(GrowthProofError::Form(format!("{rows} new rows of {bytes} bytes are absurd")))
         }
         _ => Ok(()),

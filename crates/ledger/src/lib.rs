@@ -1,9 +1,10 @@
-//! What is signed and how it is checked: canonical bytes, statements, Merkle trees, the log's formats, row proofs and
-//! certificates, made and verified.
+//! What is signed and how it is checked: canonical bytes, statements, Merkle trees, the log's formats, proofs over
+//! the weights and certificates, made and verified.
 //!
 //! Bytes in, bytes out. Not here: files, databases, clocks, networks, tensors; who may sign, and when.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report"))]
 
+pub mod adaptation;
 pub mod canonical;
 pub mod certificate;
 pub mod change_proof;

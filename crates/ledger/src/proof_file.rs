@@ -55,6 +55,14 @@ pub fn read<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, ProofFil
     Ok(canonical::from_bytes(&plain)?)
 }
 
+/// The first bytes of what a packed file holds, at most so many; fewer where it is shorter or damaged.
+pub fn beginning(bytes: &[u8], most: u64) -> Vec<u8> {
+    let mut plain = Vec::new();
+    // What was unpacked before the damage is in the list; that the file is damaged is said where it is read whole.
+    let _ = flate2::bufread::GzDecoder::new(bytes).take(most).read_to_end(&mut plain);
+    plain
+}
+
 /// The canonical file in gzip, as it is stored and handed out. Statements cite the SHA-256 of exactly these bytes, since
 /// a gzip header holds bytes that unpacking ignores. The same proof gives the same bytes.
 ///

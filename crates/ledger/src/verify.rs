@@ -1,20 +1,26 @@
-//! Offline verification of what the product hands out: certificates, statements, row proofs and log checkpoints.
+//! Offline verification of what the product hands out: certificates, documents of adaptations, statements, proofs and log
+//! checkpoints.
 //!
 //! Keys come from the trusted root, never from the document. Here are the kinds of file, keys and single statements;
-//! `certificate.rs` has a certificate's checks and `citations.rs` what its statements say of each other. Not here:
-//! reading files, and any model.
+//! `exhibits.rs` opens a document's statements, `certificate.rs` and `adaptation.rs` have the checks of each document,
+//! `citations.rs` what a certificate's statements say of each other. Not here: reading files, and any model.
 
+mod adaptation;
 mod certificate;
 mod citations;
+mod exhibits;
+mod registration;
 
 use obelus_core::Digest;
 use serde::Serialize;
 
 use crate::{
+    adaptation::AdaptationDocument,
     certificate::CertificateDocument,
     checkpoint::Checkpoint,
     dsse::Envelope,
     keys::{PublicKey, Role},
+    proof_file,
     statement::{
         Campaign, Certificate, Erasure, PoolExtension, Predicate, SourceManifest, SourceProvenance, Statement,
         TrainingRun, VerificationProtocol, VerificationRun,
@@ -46,26 +52,68 @@ pub struct Report {
 
 /// The file is none of the kinds that can be verified.
 #[derive(Debug, thiserror::Error)]
-#[error("not a certificate, statement, row proof or checkpoint: {0}")]
+#[error("not a certificate, document of an adaptation, statement, proof or checkpoint: {0}")]
 pub struct Unreadable(pub String);
+
+/// What a proof file proves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProofKind {
+    /// `null-rowproof/v1`, cited by an erasure.
+    Row,
+    /// `null-changeproof/v1`, cited by an adaptation.
+    Change,
+    /// `null-growthproof/v1`, cited by an adaptation.
+    Growth,
+}
+
+impl ProofKind {
+    /// In words.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Row => "row proof",
+            Self::Change => "change proof",
+            Self::Growth => "growth proof",
+        }
+    }
+
+    /// The kind of a proof file by how its canonical bytes begin, which sort their fields; a packed file of none is taken
+    /// for a row proof, so that a damaged one is said to be.
+    fn of(file: &[u8]) -> Option<Self> {
+        let packed = proof_file::is_gzip(file);
+        let beginning = if packed { proof_file::beginning(file, 64) } else { file.iter().take(64).copied().collect() };
+        let beginnings = [
+            (Self::Row, "{\"before_leaves\":"),
+            (Self::Change, "{\"after_leaves\":"),
+            (Self::Growth, "{\"format\":\"null-growthproof/v1\""),
+        ];
+        let found = beginnings.iter().find(|(_, begins)| beginning.starts_with(begins.as_bytes()));
+        found.map(|(kind, _)| *kind).or(packed.then_some(Self::Row))
+    }
+}
 
 /// What is to be verified. The caller reads the files.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Input<'a> {
     /// The file.
     pub file: &'a [u8],
-    /// The row proof that lies beside a certificate.
-    pub row_proof: Option<&'a [u8]>,
-    /// The certificate that lies beside a row proof.
-    pub certificate: Option<&'a [u8]>,
+    /// The document that lies beside a proof.
+    pub document: Option<&'a [u8]>,
+    /// The proofs that lie beside the document, one of a kind; see [`companions`].
+    pub proofs: &'a [(ProofKind, &'a [u8])],
 }
 
-/// The name of the row proof that a certificate asks for; none when the file is no certificate.
-pub fn row_proof_name(file: &[u8]) -> Option<String> {
-    let document: CertificateDocument = serde_json::from_slice(file).ok()?;
-    let name = document.row_proof_file;
-    let plain = !name.is_empty() && !name.contains(['/', '\\', '\0']) && name != "." && name != "..";
-    plain.then_some(name)
+/// The proofs that a certificate or the document of an adaptation asks for, by the names of their files; none for other
+/// files.
+pub fn companions(file: &[u8]) -> Vec<(ProofKind, String)> {
+    let mut names = Vec::new();
+    if let Ok(document) = serde_json::from_slice::<CertificateDocument>(file) {
+        names.push((ProofKind::Row, document.row_proof_file));
+    } else if let Ok(document) = serde_json::from_slice::<AdaptationDocument>(file) {
+        names.push((ProofKind::Change, document.change_proof_file));
+        names.extend(document.growth_proof_file.map(|name| (ProofKind::Growth, name)));
+    }
+    names.retain(|(_, name)| !name.is_empty() && !name.contains(['/', '\\', '\0']) && name != "." && name != "..");
+    names
 }
 
 /// Verifies a file against trusted keys.
@@ -74,16 +122,18 @@ pub fn row_proof_name(file: &[u8]) -> Option<String> {
 /// When the file is of no known kind.
 pub fn verify(input: &Input<'_>, trust: &TrustedRoot) -> Result<Report, Unreadable> {
     let file = input.file;
-    if file.starts_with(&[0x1f, 0x8b]) {
-        return Ok(row_proof(input, trust));
+    if proof_file::is_gzip(file) {
+        return Ok(bare_proof(ProofKind::of(file).unwrap_or(ProofKind::Row), input, trust));
     }
     let value = serde_json::from_slice::<serde_json::Value>(file).unwrap_or_default();
     let has = |field: &str| value.get(field).is_some();
-    if has("zeroed_leaves") {
-        return Ok(row_proof(input, trust));
+    let proofs = [(ProofKind::Row, "zeroed_leaves"), (ProofKind::Change, "changed_leaves")];
+    let proof = proofs.iter().find(|(_, field)| has(field)).map(|(kind, _)| *kind).or_else(|| ProofKind::of(file));
+    if let Some(kind) = proof {
+        return Ok(bare_proof(kind, input, trust));
     }
     if has("exhibits") {
-        return Ok(certificate::report(file, input.row_proof, trust));
+        return Ok(document(file, input.proofs, trust));
     }
     if has("payloadType") {
         return Ok(statement(file, trust));
@@ -92,6 +142,20 @@ pub fn verify(input: &Input<'_>, trust: &TrustedRoot) -> Result<Report, Unreadab
         Ok(note) if note.contains("\n\n\u{2014} ") => Ok(checkpoint(note, trust)),
         _ => Err(Unreadable("it is neither JSON of a known form nor a signed note".to_owned())),
     }
+}
+
+/// A certificate or the document of an adaptation, with the proofs at hand.
+fn document(file: &[u8], proofs: &[(ProofKind, &[u8])], trust: &TrustedRoot) -> Report {
+    let proof = |kind: ProofKind| proofs.iter().find(|(of, _)| *of == kind).map(|(_, bytes)| *bytes);
+    if is_adaptation(file) {
+        return adaptation::report(file, proof(ProofKind::Change), proof(ProofKind::Growth), trust);
+    }
+    certificate::report(file, proof(ProofKind::Row), trust)
+}
+
+fn is_adaptation(file: &[u8]) -> bool {
+    let value = serde_json::from_slice::<serde_json::Value>(file).unwrap_or_default();
+    value.get("format").and_then(|format| format.as_str()) == Some(crate::adaptation::FORMAT)
 }
 
 /// Collects checks; a check that fails is said and the rest goes on as far as it can.
@@ -161,6 +225,21 @@ fn open_checkpoint<'a>(note: &str, trust: &'a TrustedRoot) -> Result<(Checkpoint
     Err(reason)
 }
 
+/// Opens a document's checkpoint, which must carry the log's own signature and no other.
+fn opened_checkpoint<'a>(
+    note: &str,
+    trust: &'a TrustedRoot,
+    checks: &mut Checks,
+) -> Result<(Checkpoint, &'a TrustedKey), String> {
+    let (checkpoint, log_key) = open_checkpoint(note, trust)?;
+    // Nobody's key vouches for such a line, so anybody could have added it to the file.
+    if further_signatures(note) > 0 {
+        return Err("the checkpoint carries signature lines that no trusted key covers".to_owned());
+    }
+    checks.add("checkpoint", Ok(format!("signed by {}, {} leaves", checkpoint.origin, checkpoint.size)));
+    Ok((checkpoint, log_key))
+}
+
 fn statement(file: &[u8], trust: &TrustedRoot) -> Report {
     let mut checks = Checks(vec![]);
     match Envelope::from_bytes(file) {
@@ -198,20 +277,23 @@ fn statement_kind(envelope: &Envelope, trust: &TrustedRoot) -> Result<String, St
     }
 }
 
-fn row_proof(input: &Input<'_>, trust: &TrustedRoot) -> Report {
-    let mut checks = Checks(vec![]);
-    match input.certificate {
-        None => {
-            checks.add(
-                "statement beside it",
-                Err("a row proof says nothing alone; put it beside the certificate that cites it".to_owned()),
-            );
-            checks.report("row proof")
-        }
-        Some(certificate_file) => {
-            let mut report = certificate::report(certificate_file, Some(input.file), trust);
-            report.kind = "row proof";
-            report
-        }
+/// A proof says nothing without the document that cites it.
+fn bare_proof(kind: ProofKind, input: &Input<'_>, trust: &TrustedRoot) -> Report {
+    let citing = if kind == ProofKind::Row { "certificate" } else { "document of the adaptation" };
+    let Some(citing_file) = input.document else {
+        let mut checks = Checks(vec![]);
+        let name = kind.name();
+        let refused = format!("a {name} says nothing alone; put it beside the {citing} that cites it");
+        checks.add("statement beside it", Err(refused));
+        return checks.report(name);
+    };
+    let proofs: Vec<_> = [(kind, input.file)].into_iter().chain(input.proofs.iter().copied()).collect();
+    let mut report = document(citing_file, &proofs, trust);
+    if is_adaptation(citing_file) == (kind == ProofKind::Row) {
+        let refused = format!("the file beside the {} is no {citing}", kind.name());
+        report.checks.push(Check { name: "statement beside it".to_owned(), ok: false, detail: refused });
+        report.ok = false;
     }
+    report.kind = kind.name();
+    report
 }

@@ -61,6 +61,10 @@ pub enum LayoutError {
 /// Rows larger than this are in no model; a layout from outside that names one is refused.
 const LARGEST_ROW_BYTES: u64 = 1 << 24;
 
+/// Zero bytes that a verifier hashes for one proof at most, six times the sink pool of the largest preset: a layout from
+/// outside must not keep it hashing.
+pub const MOST_ZERO_BYTES: u64 = 16 << 30;
+
 /// The matrices of a neuron, in the order in which their rows are hashed.
 pub const NEURON_PARTS: [&str; 3] = ["gate", "up", "down"];
 

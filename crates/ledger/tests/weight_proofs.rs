@@ -163,11 +163,13 @@ fn every_flipped_byte_of_a_plain_proof_is_noticed() {
     });
 }
 
+type Change<'a> = dyn Fn(&mut Vec<TensorRows>) + 'a;
+
 #[test]
 fn growth_elsewhere_than_at_the_end_of_a_pool_is_refused() {
     let before = layout([3, 3]);
     let proof = GrowthProof::new(&NodeTree::new(leaves(&before, trained)));
-    let refused = |change: &dyn Fn(&mut Vec<TensorRows>)| {
+    let refused = |change: &Change<'_>| {
         let mut tensors = Vec::new();
         for place in &layout([4, 4]).0 {
             let parts: &[&str] = if place.name.contains(".mlp.") { &[".gate", ".up", ".down"] } else { &[""] };
@@ -185,7 +187,7 @@ fn growth_elsewhere_than_at_the_end_of_a_pool_is_refused() {
     let of = |prefix: &'static str, change: fn(&mut TensorRows)| {
         move |t: &mut Vec<TensorRows>| t.iter_mut().filter(|t| t.name.starts_with(prefix)).for_each(change)
     };
-    let layouts: [&dyn Fn(&mut Vec<TensorRows>); 7] = [
+    let layouts: [&Change<'_>; 7] = [
         &of("embed", |t| t.rows += 1),
         &of("layers.0.mlp.backbone", |t| t.rows += 1),
         &of("layers.0.mlp.sinks", |t| t.rows = 2),

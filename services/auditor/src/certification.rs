@@ -231,6 +231,7 @@ pub async fn document(deps: &Deps, row: &certificates::Certificate) -> Result<Pa
     let document = CertificateDocument {
         format: certificate::FORMAT.to_owned(),
         exhibits: logged,
+        extensions: vec![],
         sources,
         layout,
         checkpoint,

@@ -9,7 +9,7 @@ use std::{
 
 use obelus_ledger::{
     trust::TrustedRoot,
-    verify::{Input, Report, Unreadable, row_proof_name, verify},
+    verify::{Input, Report, Unreadable, companions, verify},
 };
 
 /// Files larger than this are refused unread.
@@ -49,8 +49,8 @@ pub enum VerifyError {
     },
 }
 
-/// Verifies `file` with the keys in the folder `trust`. A certificate's row proof, or a row proof's certificate, is
-/// looked for beside the file.
+/// Verifies `file` with the keys in the folder `trust`. The proofs of a document, or the document of a proof and its
+/// other proofs, are looked for beside the file.
 ///
 /// # Errors
 /// When a file cannot be read or is of no known kind.
@@ -59,16 +59,22 @@ pub fn run(file: &Path, trust: &Path) -> Result<Report, VerifyError> {
     let root =
         TrustedRoot::from_bytes(&read(&root_path)?).map_err(|source| VerifyError::Trust { path: root_path, source })?;
     let bytes = read(file)?;
-    let beside = |name: &str| file.with_file_name(name);
-    let row_proof = match row_proof_name(&bytes).map(|name| beside(&name)) {
-        Some(path) if path.exists() => Some(read(&path)?),
-        _ => None,
+    let document = match document_name(file) {
+        Some(name) => read_beside(file, &name)?,
+        None => None,
     };
-    let certificate = match certificate_name(file).map(|name| beside(&name)) {
-        Some(path) if path.exists() => Some(read(&path)?),
-        _ => None,
-    };
-    let input = Input { file: &bytes, row_proof: row_proof.as_deref(), certificate: certificate.as_deref() };
+    let mut proofs = Vec::new();
+    for (kind, name) in companions(document.as_deref().unwrap_or(&bytes)) {
+        // A proof that is itself what is to be verified was read already.
+        if file.file_name().is_some_and(|own| own == name.as_str()) {
+            continue;
+        }
+        if let Some(proof) = read_beside(file, &name)? {
+            proofs.push((kind, proof));
+        }
+    }
+    let proofs: Vec<_> = proofs.iter().map(|(kind, proof)| (*kind, proof.as_slice())).collect();
+    let input = Input { file: &bytes, document: document.as_deref(), proofs: &proofs };
     verify(&input, &root).map_err(|source| VerifyError::Unreadable { path: file.into(), source })
 }
 
@@ -83,10 +89,20 @@ pub fn describe(report: &Report, file: &Path) -> String {
     text
 }
 
-/// `ID.rowproof.json` belongs to `ID.json`.
-fn certificate_name(file: &Path) -> Option<String> {
-    let id = file.file_name()?.to_str()?.strip_suffix(".rowproof.json")?;
-    Some(format!("{id}.json"))
+/// `ID.rowproof.json`, `ID.changeproof.json` and `ID.growthproof.json` belong to `ID.json`.
+fn document_name(file: &Path) -> Option<String> {
+    let name = file.file_name()?.to_str()?;
+    let id =
+        ["rowproof", "changeproof", "growthproof"].iter().find_map(|kind| name.strip_suffix(&format!(".{kind}.json")));
+    Some(format!("{}.json", id?))
+}
+
+/// A file in the same folder; none when there is none of this name.
+fn read_beside(file: &Path, name: &str) -> Result<Option<Vec<u8>>, VerifyError> {
+    match read(&file.with_file_name(name)) {
+        Err(VerifyError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some),
+    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, VerifyError> {

@@ -4,30 +4,32 @@
 use obelus_core::Digest;
 
 use super::certificate::Opened;
-use crate::certificate::{ERASURE_CLAIM, FAILED_TITLE};
+use crate::{
+    certificate::{ERASURE_CLAIM, FAILED_TITLE},
+    statement::Subject,
+};
 
 /// Every citation between the statements, and every value that is said twice.
 pub(super) fn agree(opened: &Opened) -> Result<String, String> {
-    let [campaign, manifest, training, protocol, erasure, verification, _] = opened.digests[..] else {
-        return Err("statements are missing".to_owned());
-    };
-    let (l, m) = (&opened.campaign.predicate, &opened.manifest.predicate);
-    let (t, e) = (&opened.training.predicate, &opened.erasure.predicate);
-    let (p, v, c) = (&opened.protocol.predicate, &opened.verification.predicate, &opened.certificate.predicate);
-    let weights = |s: Option<Digest>, wanted: Digest| s == Some(wanted);
-    let rules: [(&str, bool); 18] = [
-        ("the campaign's subject is another lineage", opened.campaign.subject().name == l.lineage),
-        ("the manifest cites another campaign", m.campaign == campaign),
-        ("the manifest is of another lineage", m.lineage == l.lineage),
+    let registration = &opened.registration;
+    let (l, m) = (&registration.campaign.predicate, &registration.manifest.predicate);
+    let (manifest, training) = (registration.manifest_digest, opened.training.1);
+    let (t, e) = (&opened.training.0.predicate, &opened.erasure.0.predicate);
+    let (p, v, c) = (&opened.protocol.0.predicate, &opened.verification.0.predicate, &opened.certificate.predicate);
+    let weights = |s: &Subject, wanted: Digest| s.digest.null_weight_tree_v1 == Some(wanted);
+    // A model that an adaptation made is struck from that generation on; one that was trained at once, from 0.
+    let trained = t.adaptation.as_ref().map_or(0, |adaptation| adaptation.generation);
+    let mut rules = registration.rules().to_vec();
+    rules.extend([
         ("the training cites another manifest", t.manifest == manifest),
         ("the training is that of a retrain baseline, not of the model", t.baseline_of.is_none()),
         ("the erasure cites another manifest or training", e.manifest == manifest && e.training == training),
         ("the protocol is about other sources or another model", p.sources == e.sources && p.model == e.model),
-        ("the protocol's subject is another protocol", opened.protocol.subject().digest.sha256 == Some(p.protocol)),
-        ("the verification cites another protocol", v.protocol == protocol && v.baselines == p.baselines),
+        ("the protocol's subject is another protocol", opened.protocol.0.subject().digest.sha256 == Some(p.protocol)),
+        ("the verification cites another protocol", v.protocol == opened.protocol.1 && v.baselines == p.baselines),
         (
             "the certificate cites another erasure or verification",
-            c.erasure == erasure && c.verification == verification,
+            c.erasure == opened.erasure.1 && c.verification == opened.verification.1,
         ),
         (
             "request, model or training names differ",
@@ -41,16 +43,16 @@ pub(super) fn agree(opened: &Opened) -> Result<String, String> {
             "the certificate's level, recipe or verdict differs",
             c.level == e.level && c.verdict == v.verdict && c.recipe == t.recipe,
         ),
-        ("the weights before a strike are no generation of a strike", e.generation > 0),
+        ("the weights before a strike are no generation of a strike", e.generation > trained),
         (
             "the first strike does not start from the trained weights",
-            e.generation != 1 || weights(opened.training.subject().digest.null_weight_tree_v1, e.root_before),
+            trained.checked_add(1) != Some(e.generation) || weights(opened.training.0.subject(), e.root_before),
         ),
         (
             "a subject is not the weight root after",
-            [opened.erasure.subject(), opened.verification.subject(), opened.certificate.subject()]
+            [opened.erasure.0.subject(), opened.verification.0.subject(), opened.certificate.subject()]
                 .iter()
-                .all(|s| weights(s.digest.null_weight_tree_v1, e.root_after)),
+                .all(|s| weights(s, e.root_after)),
         ),
         (
             "the sources were registered after training had begun",
@@ -66,24 +68,32 @@ pub(super) fn agree(opened: &Opened) -> Result<String, String> {
                 && e.targets.iter().all(|target| target.at <= c.issued_at)
                 && c.issued_at < c.valid_until,
         ),
-    ];
+    ]);
     match rules.iter().find(|(_, holds)| !holds) {
         Some((broken, _)) => Err((*broken).to_owned()),
-        None => Ok(format!("{} citations agree{}", rules.len(), earlier_strikes(e.generation))),
+        None => Ok(format!("{} citations agree{}", rules.len(), earlier_steps(e.generation, trained))),
     }
 }
 
-/// What is not shown when this strike was not the model's first.
-fn earlier_strikes(generation: u64) -> String {
-    match generation {
+/// What is not shown when this strike was not the first on the trained weights, or those came of an adaptation. The
+/// strike's generation is above `trained`, or a rule has failed.
+fn earlier_steps(generation: u64, trained: u64) -> String {
+    let mut said = match generation.saturating_sub(trained) {
         1 => "; the weights before are those that training ended with".to_owned(),
-        n => format!("; left out: the {} earlier strikes that led to the weights before are not in this file", n - 1),
+        n => format!(
+            "; left out: the {} earlier strikes that led to the weights before are not in this file",
+            n.saturating_sub(1)
+        ),
+    };
+    if trained > 0 {
+        said += "; left out: the training changed a model that was there before, see the document of that adaptation";
     }
+    said
 }
 
 /// The two claims, and that title, level and figures do not say more than the statements under them.
 pub(super) fn claims(opened: &Opened) -> Result<String, String> {
-    let (e, v, c) = (&opened.erasure.predicate, &opened.verification.predicate, &opened.certificate.predicate);
+    let (e, v, c) = (&opened.erasure.0.predicate, &opened.verification.0.predicate, &opened.certificate.predicate);
     let any = |verdict: &str| c.figures.iter().any(|figure| figure.verdict == verdict);
     let verdict_fits = match c.verdict.as_str() {
         "verified" => !any("fail") && !any("residual"),

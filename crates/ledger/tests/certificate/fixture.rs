@@ -20,7 +20,7 @@ use obelus_ledger::{
         VerificationProtocol, VerificationRun,
     },
     trust::{self, TrustedKey, TrustedRoot},
-    verify::{Input, verify},
+    verify::{Input, ProofKind, verify},
     weight_tree::{Layout, TensorRows, leaf_hash},
 };
 use obelus_mask::{Segment, derive_seed, neurons};
@@ -200,6 +200,7 @@ impl Fixture {
         let document = CertificateDocument {
             format: certificate::FORMAT.to_owned(),
             exhibits,
+            extensions: vec![],
             sources,
             layout,
             checkpoint,
@@ -214,7 +215,8 @@ impl Fixture {
 
     /// Why a certificate is not accepted; none when it is.
     pub fn refusal(&self, file: &[u8], proof: Option<&[u8]>) -> Option<String> {
-        refusal(&Input { file, row_proof: proof, certificate: None }, &self.trust)
+        let proofs: Vec<_> = proof.into_iter().map(|proof| (ProofKind::Row, proof)).collect();
+        refusal(&Input { file, document: None, proofs: &proofs }, &self.trust)
     }
 }
 

@@ -35,10 +35,10 @@ fn the_unchanged_certificate_verifies_with_and_without_its_row_proof() {
     let file = fixture.file();
     assert_eq!(fixture.refusal(&file, Some(&fixture.proof)), None);
     assert_eq!(fixture.refusal(&file, None), None);
-    let report = verify(&Input { file: &file, row_proof: None, certificate: None }, &fixture.trust).unwrap();
+    let report = verify(&Input { file: &file, ..Default::default() }, &fixture.trust).unwrap();
     let proof_check = report.checks.iter().find(|check| check.name == "row proof").unwrap();
     assert!(proof_check.detail.starts_with("left out"), "{}", proof_check.detail);
-    let beside = Input { file: &fixture.proof, row_proof: None, certificate: Some(&file) };
+    let beside = Input { file: &fixture.proof, document: Some(&file), proofs: &[] };
     assert_eq!(refusal(&beside, &fixture.trust), None);
 }
 
@@ -72,7 +72,7 @@ fn every_flipped_byte_and_truncation_of_a_row_proof_is_noticed() {
     let fixture = Fixture::usual();
     let file = fixture.file();
     let accepts = |proof: &[u8]| {
-        let beside = Input { file: proof, row_proof: None, certificate: Some(&file) };
+        let beside = Input { file: proof, document: Some(&file), proofs: &[] };
         fixture.refusal(&file, Some(proof)).is_none() || refusal(&beside, &fixture.trust).is_none()
     };
     check_all(fixture.proof.len(), |at| {
