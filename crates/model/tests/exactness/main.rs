@@ -7,6 +7,8 @@ mod forward;
 mod post_hoc;
 mod steps;
 
+use std::sync::Mutex;
+
 use definition::Named;
 use obelus_core::Digest;
 use obelus_model::{ElementType, Form, ModelConfig, Preset, RunSettings, SourceMask, Trained};
@@ -26,13 +28,18 @@ fn masks(config: &ModelConfig, sources: u8) -> Vec<SourceMask> {
     (0..sources).map(|s| SourceMask::derive(&[s; 32], 0, config).unwrap()).collect()
 }
 
+/// libtorch's generator belongs to all threads: seeding it and drawing from it is one thing.
+static GENERATOR: Mutex<()> = Mutex::new(());
+
 fn parameters(config: &ModelConfig) -> Named {
+    let _alone = GENERATOR.lock();
     tch::manual_seed(5);
     let random = |shape: &Vec<i64>| Tensor::randn(shape.as_slice(), (Kind::Float, Device::Cpu)) * 0.2;
     config.tensors().iter().map(|(name, shape)| (name.clone(), random(shape))).collect()
 }
 
 fn tokens(rows: i64, length: i64, vocab: u32) -> Tensor {
+    let _alone = GENERATOR.lock();
     tch::manual_seed(11);
     Tensor::randint(i64::from(vocab), [rows, length], (Kind::Int64, Device::Cpu))
 }
