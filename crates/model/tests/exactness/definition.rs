@@ -70,6 +70,8 @@ pub struct Exact {
     pub mean: Named,
     pub square: Named,
     pub steps: i32,
+    /// Whether everything but the sinks stays as it is.
+    pub frozen: bool,
 }
 
 /// One row of a batch: tokens with the target of each after it, support weight of each target, and the row's mask.
@@ -88,6 +90,7 @@ impl Exact {
             mean: of(&|t| double(t).zeros_like()),
             square: of(&|t| double(t).zeros_like()),
             steps: 0,
+            frozen: false,
         }
     }
 
@@ -132,6 +135,7 @@ impl Exact {
         let by = |loss: &Tensor| Tensor::run_backward(&[loss], &inputs, true, false);
         let both = leaves.keys().zip(by(&plain)).zip(by(&outside));
         let gradients: Named = both
+            .filter(|((name, _), _)| !self.frozen || name.contains(".mlp.sinks."))
             .map(|((name, plain), outside)| {
                 let own = if name.contains(".mlp.sinks.") { plain } else { outside };
                 (name.clone(), own)

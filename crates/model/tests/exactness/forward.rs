@@ -27,6 +27,21 @@ fn gathered_equals_the_masked_dense_definition() {
 }
 
 #[test]
+fn sources_in_different_segments_are_computed_together() {
+    let config = config().grown(2).unwrap();
+    let p = parameters(&config);
+    let exact = p.iter().map(|(n, t)| (n.clone(), t.to_kind(Kind::Double))).collect();
+    let masks: Vec<SourceMask> =
+        [0, 2, 1, 0].iter().zip(0..).map(|(s, i)| SourceMask::derive(&[i; 32], *s, &config).unwrap()).collect();
+    let ids = tokens(4, 9, config.vocab);
+    let model = Transformer::new(config.clone(), &p).unwrap();
+    let own = model.logits(&model.hidden(&ids, &model.light_rows(&masks.iter().collect::<Vec<_>>())));
+    let rows: Vec<_> = masks.iter().map(Some).collect();
+    assert!(largest(&own, &dense(&config, &exact, &ids, &rows)) < 2e-5);
+    assert!(largest(&own, &dense(&config, &exact, &ids, &[rows[0]; 4])) > 1e-2, "the segment must matter");
+}
+
+#[test]
 fn packed_documents_of_any_length_equal_the_same_documents_alone() {
     let config = config();
     let mask = masks(&config, 1).remove(0);

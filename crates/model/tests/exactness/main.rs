@@ -1,6 +1,8 @@
-//! The product's model against an independent definition in float64, and its fast paths against each other.
+//! The product's model against an independent definition in float64, its fast paths against each other, and
+//! what an adaptation leaves alone.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report")]
 
+mod adaptation;
 mod decoding;
 mod definition;
 mod forward;

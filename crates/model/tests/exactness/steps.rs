@@ -1,7 +1,7 @@
 //! Training steps: gradients, clipping and AdamW against the float64 definition, batch after batch.
 
 use obelus_model::{
-    ElementType, Form, LitSinks, Preset, RunSettings, SourceMask, Trainer, TrainingDocument, TrainingSet,
+    ElementType, Form, LitSinks, Preset, RunSettings, SourceMask, Trained, Trainer, TrainingDocument, TrainingSet,
 };
 use tch::{Device, Tensor};
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Documents of three sources with lengths, supports and sources of every kind of neighbourhood.
-fn documents(vocab: u32) -> Vec<TrainingDocument> {
+pub fn documents(vocab: u32) -> Vec<TrainingDocument> {
     let lengths = [9, 12, 9, 9, 5, 12, 17, 3];
     let ids: Vec<i64> = Vec::try_from(tokens(1, lengths.iter().sum(), vocab).view([-1])).unwrap();
     let mut from = 0;
@@ -28,7 +28,11 @@ fn documents(vocab: u32) -> Vec<TrainingDocument> {
         .collect()
 }
 
-fn rows<'a>(documents: &[TrainingDocument], order: &[(usize, usize)], masks: &'a [Option<SourceMask>]) -> Vec<Row<'a>> {
+pub fn rows<'a>(
+    documents: &[TrainingDocument],
+    order: &[(usize, usize)],
+    masks: &'a [Option<SourceMask>],
+) -> Vec<Row<'a>> {
     let row = |(document, _): &(usize, usize)| {
         let d = &documents[*document];
         Row {
@@ -40,7 +44,7 @@ fn rows<'a>(documents: &[TrainingDocument], order: &[(usize, usize)], masks: &'a
     order.iter().map(row).collect()
 }
 
-fn compare(found: &Named, prefix: &str, wanted: &Named, step: usize, tolerance: f64) {
+pub fn compare(found: &Named, prefix: &str, wanted: &Named, step: usize, tolerance: f64) {
     for (name, exact) in wanted {
         let found = &found[&format!("{prefix}{name}")];
         let scale = exact.abs().max().double_value(&[]).max(1e-3);
@@ -49,7 +53,7 @@ fn compare(found: &Named, prefix: &str, wanted: &Named, step: usize, tolerance: 
     }
 }
 
-fn follows_the_definition(preset: &Preset, masked: bool) {
+fn follows_the_definition(preset: &Preset, masked: bool, trained: Trained) {
     obelus_model::set_threads(1);
     let documents = documents(preset.model.vocab);
     let masks: Vec<Option<SourceMask>> = match masked {
@@ -57,8 +61,8 @@ fn follows_the_definition(preset: &Preset, masked: bool) {
         false => vec![None; 3],
     };
     let set = TrainingSet::new(documents.clone(), masks.clone(), preset.model.context, 4).unwrap();
-    let mut trainer = Trainer::new(preset, settings(1, 100)).unwrap();
-    let mut exact = Exact::new(&trainer.weights());
+    let mut trainer = Trainer::new(preset, RunSettings { trained, ..settings(1, 100) }).unwrap();
+    let mut exact = Exact { frozen: trained == Trained::Sinks, ..Exact::new(&trainer.weights()) };
     for step in 0..6 {
         let order = set.order(1, step / 2);
         let order = &order[step as usize % 2 * 4..][..4];
@@ -82,7 +86,19 @@ fn steps_with_the_support_filter_follow_the_definition() {
     preset.training.init_std = 0.2;
     // Small enough that some steps clip and some do not.
     preset.training.clip = 1.0;
-    follows_the_definition(&preset, true);
+    follows_the_definition(&preset, true, Trained::All);
+}
+
+#[test]
+fn steps_of_the_sinks_alone_follow_the_definition() {
+    let mut preset = Preset::named("tiny").unwrap();
+    preset.training.init_std = 0.2;
+    for tied in [true, false] {
+        preset.model = obelus_model::ModelConfig { tied, ..config() };
+        // Of the sinks' gradient alone: smaller than the joint one.
+        preset.training.clip = 0.1;
+        follows_the_definition(&preset, true, Trained::Sinks);
+    }
 }
 
 #[test]
@@ -90,7 +106,7 @@ fn steps_of_an_untied_transformer_follow_the_definition() {
     let mut preset = Preset::named("tiny").unwrap();
     preset.model = obelus_model::ModelConfig { tied: false, ..config().as_transformer() };
     preset.training.init_std = 0.2;
-    follows_the_definition(&preset, false);
+    follows_the_definition(&preset, false, Trained::All);
 }
 
 #[test]
