@@ -191,6 +191,20 @@ mod tests {
     }
 
     #[test]
+    fn an_export_from_before_the_pool_grew_is_struck_all_the_same() {
+        let (_keep, before, path) = export(Some(&mask(3)), false);
+        let grown = Llama::new(&config().grown(2).unwrap(), Some(&mask(3))).unwrap();
+        assert_eq!((grown.tensors(), grown.neurons()), (before.tensors(), before.neurons()));
+        // A source that came later shares nothing with it; one in its own segment does.
+        let later = SourceMask::derive(&[1; 32], 1, &config().grown(2).unwrap()).unwrap();
+        assert_eq!((grown.rows_of(&later), grown.rows_of(&mask(9))), (0, 12));
+        assert_eq!(grown.zero(&path, &mask(9)).unwrap().rows, 12);
+        assert!(before.zeroed(&path, &mask(9)).unwrap() && !before.zeroed(&path, &mask(3)).unwrap());
+        grown.destroy(&path).unwrap();
+        assert!(!path.exists());
+    }
+
+    #[test]
     fn a_destroyed_export_is_gone_and_another_file_is_left_alone() {
         let (keep, llama, path) = export(Some(&mask(3)), false);
         let backbone = Llama::new(&config(), None).unwrap();

@@ -113,3 +113,91 @@ impl ModelConfig {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Preset, SourceMask};
+    use proptest::prelude::*;
+
+    const TINY: &str = include_str!("../presets/tiny.toml");
+
+    fn disjoint() -> ModelConfig {
+        Preset::parse(&TINY.replace("[model]", "[model]\nassignment = \"disjoint\"")).unwrap().model
+    }
+
+    fn masks(config: &ModelConfig, segments: impl IntoIterator<Item = u64>) -> Vec<SourceMask> {
+        segments.into_iter().map(|s| SourceMask::derive(&[s as u8; 32], s, config).unwrap()).collect()
+    }
+
+    #[test]
+    fn disjoint_sources_share_no_neuron_and_cover_the_pool() {
+        let unassigned = disjoint();
+        assert!(unassigned.segments.is_empty() && unassigned.sinks() == 0);
+        let mut config = unassigned.assigned(20).unwrap();
+        config.complete().unwrap();
+        assert_eq!((config.n_pool, config.sinks(), config.segments.len()), (160, 160, 20));
+        for l in 0..config.layers as usize {
+            let mut all: Vec<u32> = masks(&config, 0..20).iter().flat_map(|m| m.per_layer[l].clone()).collect();
+            all.sort_unstable();
+            assert!(all.into_iter().eq(0..160), "layer {l}");
+        }
+    }
+
+    #[test]
+    fn a_shape_that_shares_its_pool_is_stored_and_assigned_as_ever() {
+        let config = Preset::named("tiny").unwrap().model;
+        assert_eq!(config.assigned(7).unwrap(), config);
+        let stored = serde_json::to_string(&config).unwrap();
+        assert!(!stored.contains("assignment"), "{stored}");
+        assert_eq!(serde_json::from_str::<ModelConfig>(&stored).unwrap(), config);
+        let stored = serde_json::to_string(&disjoint().assigned(2).unwrap()).unwrap();
+        assert!(stored.contains(r#""assignment":"disjoint""#), "{stored}");
+        for control in [disjoint().as_transformer(), disjoint().assigned(2).unwrap().as_wide_transformer()] {
+            assert!(control.assignment.is_shared() && control.sinks() == 0);
+        }
+    }
+
+    #[test]
+    fn absurd_pools_are_refused() {
+        for sources in [0, 2_097_153, u64::from(u32::MAX), u64::MAX] {
+            let refused = disjoint().assigned(sources).unwrap_err().to_string();
+            assert!(
+                refused.contains("no source") || refused.contains(&format!("{sources} sources with 8")),
+                "{refused}"
+            );
+        }
+        assert_eq!(disjoint().assigned(2_097_152).unwrap().sinks(), 1 << 24);
+        let config = Preset::named("tiny").unwrap().model;
+        assert!(config.grown(u64::MAX).unwrap_err().to_string().contains("64 are taken"));
+        assert!(config.as_transformer().grown(1).unwrap_err().to_string().contains("without sinks"));
+        let refused = SourceMask::derive(&[0; 32], 3, &config.grown(2).unwrap()).unwrap_err().to_string();
+        assert!(refused.contains("no segment 3; it has 3"), "{refused}");
+        let barren =
+            TINY.replace("[model]", "[model]\nassignment = \"disjoint\"").replace("n_source = 8", "n_source = 0");
+        assert!(Preset::parse(&barren).unwrap_err().to_string().contains("n_source = 0"));
+    }
+
+    proptest! {
+        #[test]
+        fn growth_never_changes_a_mask_and_gives_new_sources_neurons_of_their_own(
+            first in 0u64..5, then in 0u64..5, own: bool,
+        ) {
+            let start = if own { disjoint().assigned(3).unwrap() } else { Preset::named("tiny").unwrap().model };
+            let old = start.grown(first).unwrap();
+            let mut new = old.grown(then).unwrap();
+            new.complete().unwrap();
+            prop_assert_eq!(new.n_pool, start.n_pool);
+            let count = old.segments.len() as u64;
+            prop_assert_eq!(masks(&old, 0..count), masks(&new, 0..count));
+            let mut end = old.sinks();
+            for mask in masks(&new, count..count + then) {
+                for layer in &mask.per_layer {
+                    prop_assert!(layer.iter().copied().eq(end..end + new.n_source));
+                }
+                end += new.n_source;
+            }
+            prop_assert_eq!(end, new.sinks());
+        }
+    }
+}

@@ -86,3 +86,33 @@ impl Trainer {
         save_tensors(moments, &self.moments())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ElementType, Form, Preset, RunSettings, Trained};
+
+    #[test]
+    fn states_saved_before_settings_had_names_are_still_continued() {
+        let preset = Preset::named("tiny").unwrap();
+        let settings = RunSettings {
+            seed: 3,
+            steps: 20,
+            identity: Digest::sha256("a run"),
+            device: tch::Device::Cpu,
+            compute: ElementType::Float32,
+            form: Form::Gathered,
+            trained: Trained::All,
+        };
+        let run = |trained| Trainer::new(&preset, RunSettings { trained, ..settings }).unwrap().run;
+        // Written out as it was when everything was always trained and every pool was shared.
+        let written = format!(
+            "{} 3 20 ModelConfig {{ layers: 2, d_model: 32, heads: 2, kv_heads: 1, head_dim: 16, n_gen: 32, n_pool: 64, \
+             n_source: 8, vocab: 512, context: 128, rope_base: 10000, tied: true, same_mask_in_all_layers: false, \
+             segments: [PoolSegment {{ base: 0, n: 64, k: 8 }}] }} {:?} Float32",
+            settings.identity, preset.training
+        );
+        assert_eq!(run(Trained::All), Digest::sha256(written));
+        assert_ne!(run(Trained::All), run(Trained::Sinks));
+    }
+}
