@@ -317,6 +317,20 @@ impl Corpus {
         Ok(())
     }
 
+    /// This corpus with documents and probes of another one's sources that `wanted` names, to be read as one. Directory,
+    /// record and tokens are still those of this one.
+    #[must_use]
+    pub fn with(mut self, other: Self, wanted: impl Fn(&str) -> bool) -> Self {
+        let of_wanted = |d: &Document| wanted(&d.source);
+        self.documents.extend(other.documents.into_iter().filter(of_wanted));
+        self.documents.sort_by(|a, b| a.id.cmp(&b.id));
+        self.held_out.extend(other.held_out.into_iter().filter(of_wanted));
+        self.probes.extend(other.probes.into_iter().filter(|p| wanted(&p.source)));
+        self.probes_digest = Digest::sha256([*self.probes_digest.as_bytes(), *other.probes_digest.as_bytes()].concat());
+        self.sources = sources(&self.documents);
+        self
+    }
+
     /// The corpus' directory.
     pub fn dir(&self) -> &Path {
         &self.dir

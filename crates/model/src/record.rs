@@ -18,7 +18,7 @@ pub struct ModelRecord {
     pub name: String,
     /// The lineage whose campaign salt its masks come from; a baseline has its model's.
     pub lineage: String,
-    /// Counts takedowns: 0 as trained.
+    /// Counts takedowns and adaptations: 0 as trained.
     pub generation: u64,
     /// Salt of the lineage.
     pub campaign_salt: Digest,
@@ -50,6 +50,9 @@ pub struct ModelRecord {
     pub tokenizer: Digest,
     /// How training ended.
     pub outcome: TrainingOutcome,
+    /// What was changed since by training sinks alone, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adaptations: Vec<Adapted>,
     /// File name of the checkpoint, beside this file.
     pub checkpoint: String,
 }
@@ -62,6 +65,30 @@ pub struct Unlearned {
     pub from: String,
     /// Method and weights.
     pub how: PostHoc,
+}
+
+/// One adaptation of a trained model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Adapted {
+    /// `added-sources` or `repair`.
+    pub kind: String,
+    /// The generation that it made.
+    pub generation: u64,
+    /// The corpus that it read.
+    pub corpus: String,
+    /// Number of sources that it was trained on.
+    pub sources: u64,
+    /// Neurons that began anew, over all layers.
+    pub renewed: u64,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Seed of data order and fresh weights.
+    pub seed: u64,
+    /// Threads of one tensor operation.
+    pub threads: u32,
+    /// How it ended.
+    pub outcome: TrainingOutcome,
 }
 
 impl ModelRecord {
@@ -82,14 +109,22 @@ impl ModelRecord {
         serde_json::from_str(&text).map_err(|e| ModelError::Checkpoint { path, reason: e.to_string() })
     }
 
+    /// The record as its file holds it.
+    ///
+    /// # Errors
+    /// Never for a record made or read here.
+    pub fn to_text(&self) -> Result<String, ModelError> {
+        let text = serde_json::to_string_pretty(self).map_err(|e| ModelError::Data(e.to_string()))?;
+        Ok(text + "\n")
+    }
+
     /// Writes the record into a model's folder, atomically.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn save(&self, folder: &Path) -> Result<(), ModelError> {
         let (path, partial) = (folder.join(Self::FILE), folder.join("model.json.partial"));
-        let text = serde_json::to_string_pretty(self).map_err(|e| ModelError::Data(e.to_string()))?;
-        std::fs::write(&partial, text + "\n").map_err(ModelError::io("cannot write", &partial))?;
+        std::fs::write(&partial, self.to_text()?).map_err(ModelError::io("cannot write", &partial))?;
         std::fs::rename(&partial, &path).map_err(ModelError::io("cannot put in place", path))
     }
 

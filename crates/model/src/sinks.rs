@@ -1,5 +1,6 @@
 //! Which sink neurons are lit: a source's mask as neuron lists, and the gathered rows that a forward pass multiplies by.
 
+use obelus_core::Digest;
 use obelus_mask::{Segment, neurons};
 use tch::Tensor;
 
@@ -42,6 +43,25 @@ impl SourceMask {
     /// Whether both masks have the same number of neurons in every layer, so that they can be computed together.
     pub(crate) fn same_size(&self, other: &Self) -> bool {
         self.per_layer.iter().map(Vec::len).eq(other.per_layer.iter().map(Vec::len))
+    }
+}
+
+/// What a source's mask follows from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaskKey {
+    /// Mask seed.
+    pub seed: Digest,
+    /// Pool segment that the source's sinks lie in.
+    pub segment: u64,
+}
+
+impl MaskKey {
+    /// The source's neurons in a model of this shape.
+    ///
+    /// # Errors
+    /// As [`SourceMask::derive`].
+    pub fn mask(&self, config: &ModelConfig) -> Result<SourceMask, ModelError> {
+        SourceMask::derive(self.seed.as_bytes(), self.segment, config)
     }
 }
 

@@ -112,6 +112,19 @@ pub async fn record_zeroing(write: &Write, id: i64, root: Option<&Digest>, now: 
     if moved(&change) { Ok(()) } else { Err(Error::missing("copy", id)) }
 }
 
+/// Records the root of a copy's own tree.
+///
+/// # Errors
+/// [`Error::Missing`] when there is no such copy.
+pub async fn record_root(write: &Write, id: i64, root: &Digest) -> Result<()> {
+    let change = Entity::update_many()
+        .col_expr(Column::Root, Expr::value(Some(Sha256(*root))))
+        .filter(Column::Id.eq(id))
+        .exec(write.connection())
+        .await?;
+    if moved(&change) { Ok(()) } else { Err(Error::missing("copy", id)) }
+}
+
 /// Records that a copy was destroyed. The first time stands.
 ///
 /// # Errors

@@ -130,7 +130,8 @@ pub async fn file(deps: &Deps, by: &str, model: &str, regime: &str, source_ids: 
         let source = sources::get(&deps.db, &row.lineage, id).await?;
         let source = source.ok_or_else(|| NotThere::source(id))?;
         ensure!(source.revoked_at.is_none(), "source {id} is revoked already");
-        ensure!(!row.excluded.0.contains(id), "no_match: model {model} was trained without {id}");
+        let held = source.since > 0 && source.since <= row.generation && !row.excluded.0.contains(id);
+        ensure!(held, "no_match: model {model} was trained without {id}");
         if let Some(open) = open_request(deps, model, id).await? {
             bail!("source {id} is in the open request {open} already");
         }

@@ -3,29 +3,24 @@
 use std::{fs, path::PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use obelus_core::{Digest, Timestamp};
+use obelus_core::Timestamp;
 use obelus_ledger::{
     canonical,
-    certificate::{self, CertificateDocument, Exhibit, Logged},
-    checkpoint::Checkpoint,
-    dsse::Envelope,
-    keys::Role,
-    manifest::Manifest,
-    merkle,
+    certificate::{self, CertificateDocument, Exhibit},
     statement::{Certificate, Erasure, ErasureTarget, Figure, Statement, Subject, TrainingRun},
 };
 use obelus_model::{ModelRecord, WeightFile, checkpoint_layout};
 use obelus_store::{
-    certificates, certificates::NewCertificate, erasures, log, models, requests, requests::RequestState, statements,
-    verifications, verifications::RunPhase,
+    certificates, certificates::NewCertificate, erasures, models, requests, requests::RequestState, verifications,
+    verifications::RunPhase,
 };
 use obelus_verdict::{AttackResult, Protocol, Verdict};
 
 use crate::{
     Deps,
     durable::write_durably,
+    exhibits::{self, statement},
     fault::point,
-    registration::all_sources,
     targets,
     transparency::{publish, sign},
     verification::{self, Results},
@@ -56,8 +51,8 @@ pub async fn certify(deps: &Deps, reference: &str) -> Result<(certificates::Cert
 async fn issue(deps: &Deps, reference: &str, run: &verifications::Run) -> Result<certificates::Certificate> {
     let erasure_row = erasures::get(&deps.db, reference).await?.context("the takedown has no erasure")?;
     let erasure_digest = erasure_row.statement.context("the erasure is not signed")?.0;
-    let erasure: Statement<Erasure> = statement(deps, &erasure_digest, Role::Issuer).await?;
-    let training: Statement<TrainingRun> = statement(deps, &erasure.predicate.training, Role::Model).await?;
+    let erasure: Statement<Erasure> = statement(deps, &erasure_digest).await?;
+    let training: Statement<TrainingRun> = statement(deps, &erasure.predicate.training).await?;
     let results = verification::stored(run)?;
     let protocol = Protocol::parse(std::str::from_utf8(&run.protocol).context("the protocol is not text")?)?;
     let now = deps.now();
@@ -165,20 +160,6 @@ fn limits(results: &Results, targets: &[ErasureTarget]) -> Vec<String> {
     limits
 }
 
-async fn statement<P: obelus_ledger::statement::Predicate>(
-    deps: &Deps,
-    digest: &Digest,
-    role: Role,
-) -> Result<Statement<P>> {
-    Ok(Statement::verify(&envelope(deps, digest).await?, &deps.keys.public(role))?)
-}
-
-async fn envelope(deps: &Deps, digest: &Digest) -> Result<Envelope> {
-    let stored = statements::get(&deps.db, digest).await?;
-    let stored = stored.with_context(|| format!("the statement {digest} is missing from the database"))?;
-    Ok(Envelope::from_bytes(&stored.envelope)?)
-}
-
 /// The document of a certificate, written if it is not there. It holds statements as stored, never made again.
 ///
 /// # Errors
@@ -190,7 +171,7 @@ pub async fn document(deps: &Deps, row: &certificates::Certificate) -> Result<Pa
     }
     let erasure_row = erasures::get(&deps.db, &row.request).await?.context("the certificate has no erasure")?;
     let erasure_digest = erasure_row.statement.context("the erasure is not signed")?.0;
-    let erasure: Statement<Erasure> = statement(deps, &erasure_digest, Role::Issuer).await?;
+    let erasure: Statement<Erasure> = statement(deps, &erasure_digest).await?;
     let run = verifications::get(&deps.db, &row.verification_run).await?.context("the certificate has no run")?;
     let model = models::get(&deps.db, &row.model).await?.context("the certificate names a model")?;
     let campaign = obelus_store::campaigns::get(&deps.db, &model.lineage).await?.context("the model has a campaign")?;
@@ -203,38 +184,29 @@ pub async fn document(deps: &Deps, row: &certificates::Certificate) -> Result<Pa
         (Exhibit::Verification, run.statement.context("a judged run has a statement")?.0),
         (Exhibit::Certificate, row.statement.0),
     ];
-    let head = log::head(&deps.db).await?;
-    let leaves = log::leaf_hashes(&deps.db, 0..head.size).await?;
-    let checkpoint = String::from_utf8(head.note).context("the stored checkpoint is not text")?;
-    Checkpoint::verify(&checkpoint, &deps.settings.log_origin, &deps.keys.public(Role::Log))?;
-    let mut logged = Vec::new();
-    for (exhibit, digest) in exhibits {
-        let index = log::index_of(&deps.db, &digest).await?;
-        let index = index.with_context(|| format!("the statement {digest} is not in the log"))?;
-        let path = merkle::inclusion_proof(&leaves, index as usize).context("the log lacks a leaf")?;
-        logged.push(Logged { exhibit, envelope: envelope(deps, &digest).await?, index, path });
-    }
-    let all = all_sources(deps, &model.lineage).await?;
-    let manifest = Manifest::new(all.iter().map(|s| (Digest::new(s.record_key.0), s.record.clone())));
+    let manifest = erasure.predicate.manifest;
+    let exhibits = exhibits::collect(deps, &model.lineage, &exhibits).await?;
     let struck = requests::sources(&deps.db, &row.request).await?;
-    let mut sources = Vec::new();
-    for source in all.iter().filter(|s| struck.contains(&s.source_id)) {
-        let presence = manifest.presence(&Digest::new(source.record_key.0), &source.record);
-        sources.push(presence.context("a registered source is in its manifest")?);
-    }
-    sources.sort_by_key(|presence| presence.key);
+    let sources = exhibits::presences(deps, &model.lineage, &struck, &manifest).await?;
     let folder = deps.data.model(&row.model);
     let layout = checkpoint_layout(&WeightFile::open(&ModelRecord::open(&folder)?.checkpoint_path(&folder))?)?;
+    ensure!(
+        layout.digest()? == erasure.predicate.layout,
+        "{} was adapted since the certificate {} was issued, so its document cannot be written again; restore {} from a copy",
+        row.model,
+        row.id,
+        path.display()
+    );
     let proof = proof_path(deps, &row.request);
     ensure!(proof.is_file(), "the row proof {} is missing; restore it from a copy", proof.display());
     let row_proof_file = format!("{}.rowproof.json", row.id);
     let document = CertificateDocument {
         format: certificate::FORMAT.to_owned(),
-        exhibits: logged,
-        extensions: vec![],
+        exhibits: exhibits.logged,
+        extensions: exhibits.extensions,
         sources,
         layout,
-        checkpoint,
+        checkpoint: exhibits.checkpoint,
         row_proof_file: row_proof_file.clone(),
     };
     // Beside the certificate and under its name, so that either file leads to the other.

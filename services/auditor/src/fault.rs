@@ -19,12 +19,16 @@ pub const POINTS: [&str; 12] = [
 /// Every point that an export passes, in order.
 pub const EXPORT_POINTS: [&str; 2] = ["export-registered", "export-weights-written"];
 
+/// Every point that an adaptation passes, in order.
+pub const ADAPTATION_POINTS: [&str; 5] =
+    ["adaptation-begun", "adaptation-trained", "adaptation-proved", "adaptation-signed", "adaptation-placed"];
+
 /// Every point that the destruction of an export passes, in order.
 pub const DESTRUCTION_POINTS: [&str; 2] = ["export-marked", "export-destroyed"];
 
 /// Ends the process without any clean-up when the environment variable `OBELUS_DIE_AT` names this point.
 pub fn point(name: &str) {
-    let known = [&POINTS[..], &EXPORT_POINTS, &DESTRUCTION_POINTS];
+    let known = [&POINTS[..], &EXPORT_POINTS, &ADAPTATION_POINTS, &DESTRUCTION_POINTS];
     debug_assert!(known.iter().any(|points| points.contains(&name)), "unknown fault point {name}");
     if cfg!(debug_assertions) && std::env::var_os("OBELUS_DIE_AT").is_some_and(|wanted| wanted == name) {
         std::process::abort();

@@ -5,6 +5,7 @@
 //! (`obelus-verdict`), the command line.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report"))]
 
+pub mod adaptation;
 pub mod case;
 pub mod certification;
 pub mod deps;
@@ -23,7 +24,10 @@ pub mod verification;
 pub mod zeroing;
 
 mod durable;
+mod exhibits;
+mod manifest;
 mod not_there;
+mod pool;
 mod targets;
 
 pub use deps::{Deps, Settings};

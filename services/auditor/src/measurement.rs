@@ -48,7 +48,7 @@ impl Setting<'_> {
     /// Sources that both the retrain left out and the model was trained on.
     pub fn panel(&self) -> Vec<String> {
         let Some(baseline) = self.baseline else { return vec![] };
-        let trained = |id: &String| !self.opened.row.excluded.0.contains(id);
+        let trained = |id: &String| self.opened.holds(id);
         let revoked = |id: &String| self.opened.refused.contains(id) && !self.struck.contains(id);
         baseline.row.excluded.0.iter().filter(|id| trained(id) && !revoked(id)).cloned().collect()
     }

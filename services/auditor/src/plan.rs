@@ -91,7 +91,7 @@ pub async fn compute(deps: &Deps, reference: &str) -> Result<Plan> {
     let mut survivors = Vec::new();
     for id in opened.corpus.sources().iter().map(|s| s.id.as_str()) {
         let revoked = sources::get(&deps.db, &opened.row.lineage, id).await?.is_none_or(|s| s.revoked_at.is_some());
-        if revoked || struck.iter().any(|s| s == id) || opened.row.excluded.0.iter().any(|e| e == id) {
+        if revoked || struck.iter().any(|s| s == id) || !opened.holds(id) {
             continue;
         }
         let mask = opened.neurons_of(id)?;

@@ -7,13 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context as _, Result, bail, ensure};
 use obelus_core::Digest;
 use obelus_corpus::Corpus;
-use obelus_ledger::{
-    canonical,
-    manifest::{self, Manifest, SourceRecord},
-    statement::{Campaign, PoolSegment, SourceManifest, Statement, Subject},
-};
-use obelus_mask::derive_seed;
-use obelus_model::{Control, ModelConfig, ModelRecord};
+use obelus_ledger::statement::{Campaign, PoolSegment, Statement, Subject};
+use obelus_model::{Assignment, Control, MaskKey, ModelConfig, ModelRecord};
 use obelus_store::{
     Bytes32, Micros, Names, Sha256, audit, campaigns, copies,
     copies::{CopyKind, NewCopy},
@@ -24,6 +19,8 @@ use obelus_store::{
 
 use crate::{
     Deps, NotThere,
+    manifest::{self, NewSource},
+    pool,
     transparency::{publish, sign},
 };
 
@@ -43,7 +40,6 @@ pub struct NewModel<'a> {
     pub preset: &'a str,
     /// SHA-256 of the tokenizer.
     pub tokenizer: Digest,
-    extension: None,
     /// What is trained.
     pub control: Control,
     /// The model that this is a retrain for.
@@ -61,8 +57,29 @@ pub struct Registered {
     pub lineage: String,
     /// Its salt.
     pub campaign_salt: Digest,
-    /// The seed of every source in the manifest.
-    pub seeds: BTreeMap<String, Digest>,
+    /// Every source in the manifest.
+    pub sources: BTreeMap<String, Assigned>,
+}
+
+/// A registered source: what its mask follows from, and which generations hold it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assigned {
+    /// What its mask follows from.
+    pub key: MaskKey,
+    /// The generation of the lineage's model from which on it holds the source; none while no generation does.
+    pub since: Option<i64>,
+    /// The corpus with its text, where that is not the model's.
+    pub corpus: Option<String>,
+}
+
+impl From<&sources::Source> for Assigned {
+    fn from(row: &sources::Source) -> Self {
+        Self {
+            key: MaskKey { seed: Digest::new(row.seed.0), segment: row.segment.unsigned_abs() },
+            since: (row.since > 0).then_some(row.since),
+            corpus: row.corpus.clone(),
+        }
+    }
 }
 
 /// Checks a model's name: it becomes a folder.
@@ -101,7 +118,7 @@ pub async fn register(deps: &Deps, new: &NewModel<'_>) -> Result<Registered> {
     }
     let campaign = campaigns::get(&deps.db, &lineage).await?.context("the campaign was just begun")?;
     if manifests::latest(&deps.db, &lineage).await?.is_none() {
-        sign_manifest(deps, new, &campaign).await?;
+        assign(deps, new, &campaign).await?;
     }
     refuse_revoked(deps, new, &lineage).await?;
     let folder = format!("models/{}", new.name);
@@ -180,13 +197,13 @@ async fn begin_campaign(deps: &Deps, new: &NewModel<'_>, lineage: &str) -> Resul
         Some(salt) => salt,
         None => Digest::new(random()?),
     };
-    let segments: Vec<PoolSegment> = new
-        .config
-        .mask_segments()
-        .into_iter()
-        .filter(|s| s.n > 0)
-        .map(|s| PoolSegment { base: s.base, n: s.n, k: s.k })
-        .collect();
+    let segments: Vec<PoolSegment> = match new.config.assignment {
+        Assignment::Shared => {
+            new.config.segments.iter().map(|s| PoolSegment { base: s.base, n: s.n, k: s.k }).collect()
+        }
+        // One for every source would not fit into a statement: an extension says all of them at once.
+        Assignment::Disjoint => vec![],
+    };
     let statement = Statement::new(
         Subject::sha256(lineage, Digest::sha256(lineage)),
         Campaign {
@@ -220,63 +237,19 @@ async fn begin_campaign(deps: &Deps, new: &NewModel<'_>, lineage: &str) -> Resul
     Ok(())
 }
 
-async fn sign_manifest(deps: &Deps, new: &NewModel<'_>, campaign: &campaigns::Campaign) -> Result<()> {
-    let lineage = &campaign.lineage;
-    let mut rows = Vec::with_capacity(new.corpus.sources().len());
-    for source in new.corpus.sources() {
-        let seed = derive_seed(&campaign.salt.0, lineage, &source.id);
-        let record = SourceRecord {
-            source: source.id.clone(),
-            publisher: source.publisher.clone().unwrap_or_default(),
-            license: source.license.clone().unwrap_or_default(),
-            documents: source.documents as u64,
-            content_digest: source.content_digest,
-            seed: Digest::new(seed),
-            segment: 0,
-            salt: deps.salt()?,
-        };
-        rows.push(sources::Source {
-            lineage: lineage.clone(),
-            source_id: source.id.clone(),
-            record: canonical::to_bytes(&record)?,
-            record_key: Bytes32(*manifest::key(&campaign.manifest_key.0, &source.id).as_bytes()),
-            seed: Bytes32(seed),
-            suppressed_at: None,
-            revoked_at: None,
-            segment: 0,
-            since: 1,
-            corpus: None,
-        });
+/// Gives every source its segment of the pool, and signs the first manifest.
+async fn assign(deps: &Deps, new: &NewModel<'_>, campaign: &campaigns::Campaign) -> Result<()> {
+    let all = new.corpus.sources();
+    let disjoint = new.config.assignment == Assignment::Disjoint;
+    // Not again, where a registration was cut off between the two statements.
+    if disjoint && pool::segments(deps, campaign).await?.is_empty() {
+        pool::extend(deps, campaign, new.config.n_source, all.len(), pool::Reason::DisjointAssignment).await?;
     }
-    let manifest = Manifest::new(rows.iter().map(|row| (Digest::new(row.record_key.0), row.record.clone())));
-    let root = manifest.root();
-    let statement = Statement::new(
-        Subject::sha256(lineage, root),
-        SourceManifest {
-            lineage: lineage.clone(),
-            campaign: campaign.statement.0,
-            count: manifest.len() as u64,
-            tokenizer: new.tokenizer,
-            created_at: deps.now(),
-            salt: deps.salt()?,
-        },
-    );
-    let now = deps.now();
-    publish(deps, sign(deps, &statement)?, async |write, digest| {
-        sources::register(write, rows.iter().cloned()).await?;
-        let row = manifests::Manifest {
-            lineage: lineage.clone(),
-            generation: 1,
-            root: Sha256(root),
-            sources: rows.len() as i64,
-            statement: Sha256(*digest),
-            created_at: Micros(now),
-        };
-        manifests::create(write, row).await?;
-        Ok(audit::append(write, now, &deps.settings.operator, "sign_manifest", lineage, "{}").await?)
-    })
-    .await?;
-    Ok(())
+    let sources: Vec<NewSource<'_>> = (0..)
+        .zip(all)
+        .map(|(i, info)| NewSource { info, segment: if disjoint { i } else { 0 }, corpus: None })
+        .collect();
+    manifest::extend(deps, campaign, new.tokenizer, &sources).await
 }
 
 /// A retrain on a revoked source would put back what a takedown has taken out.
@@ -293,7 +266,7 @@ async fn refuse_revoked(deps: &Deps, new: &NewModel<'_>, lineage: &str) -> Resul
     Ok(())
 }
 
-/// The lineage's salt and seeds.
+/// The lineage's salt and sources.
 ///
 /// # Errors
 /// When there is no such lineage.
@@ -301,8 +274,8 @@ pub async fn registered(deps: &Deps, lineage: &str) -> Result<Registered> {
     let campaign = campaigns::get(&deps.db, lineage).await?;
     let campaign = campaign.with_context(|| format!("there is no campaign {lineage}"))?;
     let rows = all_sources(deps, lineage).await?;
-    let seeds = rows.into_iter().map(|row| (row.source_id, Digest::new(row.seed.0))).collect();
-    Ok(Registered { lineage: lineage.to_owned(), campaign_salt: Digest::new(campaign.salt.0), seeds })
+    let sources = rows.iter().map(|row| (row.source_id.clone(), Assigned::from(row))).collect();
+    Ok(Registered { lineage: lineage.to_owned(), campaign_salt: Digest::new(campaign.salt.0), sources })
 }
 
 /// Every source of a lineage in the order of the manifest.

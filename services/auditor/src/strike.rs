@@ -21,7 +21,7 @@ use obelus_verdict::Protocol;
 use serde::Serialize;
 
 use crate::{
-    Deps, case,
+    Deps, adaptation, case, export,
     fault::point,
     measurement::{Before, Setting},
     plan::{self, Plan},
@@ -64,6 +64,11 @@ pub async fn execute(deps: &Deps, by: &str, reference: &str) -> Result<Executed>
                 request.held_at.is_none(),
                 "request {reference} is frozen by a hold: nothing is zeroed until two persons release it"
             );
+            {
+                // What an adaptation that was cut off has left is no copy to be zeroed. One that goes on is waited for.
+                let _alone = export::lock(deps, &request.model, true)?;
+                adaptation::settle(deps, &request.model).await?;
+            }
             // Another strike would change the weights that the one before is to be judged by.
             for other in case::of_model(deps, &request.model).await? {
                 ensure!(

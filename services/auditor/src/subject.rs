@@ -4,26 +4,28 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, ensure};
 use obelus_attack::{Materials, Subject};
-use obelus_core::Digest;
 use obelus_corpus::{Corpus, Library, Tokenizer};
 use obelus_model::{ModelRecord, SourceMask};
 use obelus_store::{models, models::ModelStatus, sources};
 use tch::Device;
 
-use crate::{Deps, NotThere, registration::registered};
+use crate::{
+    Deps, NotThere,
+    registration::{Assigned, registered},
+};
 
-/// A model with its record, corpus, tokenizer and seeds.
+/// A model with its record, corpus, tokenizer and sources.
 pub struct Opened {
     /// Its row.
     pub row: models::Model,
     /// Its record.
     pub record: ModelRecord,
-    /// Its corpus.
+    /// Its corpus, with the texts of sources that it holds and that came later.
     pub corpus: Corpus,
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
-    /// The seeds of every source of the lineage.
-    pub seeds: BTreeMap<String, Digest>,
+    /// Every source of the lineage.
+    pub sources: BTreeMap<String, Assigned>,
     /// Sources whose masks must not be applied: suppressed or revoked.
     pub refused: BTreeSet<String>,
     /// Those among them whose neurons are zero.
@@ -52,14 +54,14 @@ impl Opened {
             ),
         }
         let record = ModelRecord::open(&folder)?;
-        let corpus = Library::new(deps.data.corpora()).open(&row.corpus)?;
+        let sources = registered(deps, &row.lineage).await?.sources;
+        let corpus = corpus(deps, &row, &sources)?;
         let tokenizer = Tokenizer::load(&folder.join("tokenizer.json"))?;
         ensure!(
             tokenizer.digest() == record.tokenizer,
             "{}/tokenizer.json is not the one that the model was trained with; restore it",
             folder.display()
         );
-        let seeds = registered(deps, &row.lineage).await?.seeds;
         let (mut refused, mut revoked) = (BTreeSet::new(), BTreeSet::new());
         for source in sources::refused(&deps.db, &row.lineage).await? {
             if source.revoked_at.is_some() {
@@ -67,7 +69,7 @@ impl Opened {
             }
             refused.insert(source.source_id);
         }
-        Ok(Self { row, record, corpus, tokenizer, seeds, refused, revoked })
+        Ok(Self { row, record, corpus, tokenizer, sources, refused, revoked })
     }
 
     /// The mask of a source that the model was trained on, whether or not it may be applied. For arithmetic on neurons.
@@ -75,8 +77,13 @@ impl Opened {
     /// # Errors
     /// When the source is not registered.
     pub fn neurons_of(&self, source: &str) -> Result<SourceMask> {
-        let seed = self.seeds.get(source).ok_or_else(|| NotThere::source(source))?;
-        Ok(SourceMask::derive(seed.as_bytes(), 0, &self.record.config)?)
+        let source = self.sources.get(source).ok_or_else(|| NotThere::source(source))?;
+        Ok(source.key.mask(&self.record.config)?)
+    }
+
+    /// Whether the weights hold a source, or held it until it was struck.
+    pub fn holds(&self, source: &str) -> bool {
+        holds(&self.row, &self.sources, source)
     }
 
     /// The mask of a source, to light it.
@@ -87,7 +94,7 @@ impl Opened {
         ensure!(!self.refused.contains(source), "source {source} is suppressed or revoked: its sinks are not lit");
         ensure!(self.row.control.is_none(), "model {} is a control and has no sinks", self.row.name);
         ensure!(
-            !self.row.excluded.0.iter().any(|id| id == source),
+            self.holds(source) || !self.sources.contains_key(source),
             "model {} was trained without {source}, so it has no sinks for it",
             self.row.name
         );
@@ -97,10 +104,8 @@ impl Opened {
     /// Sources that may be lit, ascending.
     pub fn lightable(&self) -> Vec<&str> {
         let trained = self.corpus.sources().iter().map(|s| s.id.as_str());
-        let mut ids: Vec<&str> = trained
-            .filter(|id| self.row.control.is_none() && !self.refused.contains(*id) && self.seeds.contains_key(*id))
-            .filter(|id| !self.row.excluded.0.iter().any(|e| e == id))
-            .collect();
+        let mut ids: Vec<&str> =
+            trained.filter(|id| self.row.control.is_none() && !self.refused.contains(*id) && self.holds(id)).collect();
         ids.sort_unstable();
         ids
     }
@@ -110,14 +115,41 @@ impl Opened {
     /// # Errors
     /// When the checkpoint is damaged.
     pub fn subject(&self, deps: &Deps, materials: &Materials<'_>) -> Result<Subject<'_>> {
+        self.subject_of(deps, &self.record, materials)
+    }
+
+    /// As [`Opened::subject`], with the weights that another record of the same model names.
+    pub(crate) fn subject_of(
+        &self,
+        deps: &Deps,
+        record: &ModelRecord,
+        materials: &Materials<'_>,
+    ) -> Result<Subject<'_>> {
         obelus_model::set_threads(deps.settings.threads);
-        let model = self.record.load(&deps.data.model(&self.row.name), Device::Cpu)?;
+        let model = record.load(&deps.data.model(&self.row.name), Device::Cpu)?;
         let mut masks = BTreeMap::new();
         for id in self.lightable() {
             masks.insert(id.to_owned(), self.neurons_of(id)?);
         }
         Ok(Subject::new(model, &self.tokenizer, masks, materials)?)
     }
+}
+
+fn holds(row: &models::Model, sources: &BTreeMap<String, Assigned>, source: &str) -> bool {
+    let since = sources.get(source).and_then(|assigned| assigned.since);
+    since.is_some_and(|since| since <= row.generation) && !row.excluded.0.iter().any(|id| id == source)
+}
+
+/// A model's corpus with the texts of the sources that came later.
+fn corpus(deps: &Deps, row: &models::Model, sources: &BTreeMap<String, Assigned>) -> Result<Corpus> {
+    let library = Library::new(deps.data.corpora());
+    let later: BTreeSet<&String> = sources.values().filter_map(|assigned| assigned.corpus.as_ref()).collect();
+    let mut corpus = library.open(&row.corpus)?;
+    for name in later {
+        let of_it = |id: &str| sources.get(id).and_then(|assigned| assigned.corpus.as_ref()) == Some(name);
+        corpus = corpus.with(library.open(name)?, |id| of_it(id) && holds(row, sources, id));
+    }
+    Ok(corpus)
 }
 
 /// The retrain to compare a model with: one without all of `struck` if there is one, else the one that leaves most out.
@@ -134,6 +166,17 @@ pub async fn baseline(deps: &Deps, model: &str, struck: &[String], named: Option
         );
         return Ok(Some(named.to_owned()));
     }
-    let without_all = |b: &models::Model| struck.iter().all(|s| b.excluded.0.contains(s));
+    let mut late = BTreeSet::new();
+    for id in struck {
+        let source = match all.first() {
+            Some(base) => sources::get(&deps.db, &base.lineage, id).await?,
+            None => None,
+        };
+        if source.is_some_and(|source| source.since > 1) {
+            late.insert(id);
+        }
+    }
+    // No retrain has seen what came after the training.
+    let without_all = |b: &models::Model| struck.iter().all(|s| late.contains(s) || b.excluded.0.contains(s));
     Ok(usable.iter().max_by_key(|b| (without_all(b), b.excluded.0.len())).map(|b| b.name.clone()))
 }

@@ -27,6 +27,7 @@ use crate::{
     durable::write_durably,
     export::{WEIGHTS, discard, partial},
     fault::point,
+    registration::Assigned,
     strike::LEVEL,
 };
 
@@ -119,7 +120,11 @@ pub(crate) async fn erase(deps: &Deps, strike: &Strike<'_>, target: &Target, tre
     let (outcome, rows) = match target.kind.parse::<CopyKind>()? {
         // Everything stored neuron by neuron has the same rows.
         CopyKind::Checkpoint | CopyKind::Optimizer | CopyKind::Quantised => {
-            (Outcome::Zeroed, trees.strike(&deps.data.resolve(&target.path)?, strike.union)?)
+            let path = deps.data.resolve(&target.path)?;
+            if gone(deps, strike.model, &target.path, &path).await? {
+                return Ok(Evidence { outcome: Outcome::Destroyed, rows: 0, at: deps.now() });
+            }
+            (Outcome::Zeroed, trees.strike(&path, strike.union)?)
         }
         CopyKind::Export => {
             let all = copies::of_model(&deps.db, strike.model).await?;
@@ -135,13 +140,20 @@ pub(crate) async fn erase(deps: &Deps, strike: &Strike<'_>, target: &Target, tre
     Ok(Evidence { outcome, rows, at: deps.now() })
 }
 
+/// Whether a copy was destroyed since the takedown listed it: an adaptation that gave way to it removes what it had
+/// begun to write.
+async fn gone(deps: &Deps, model: &str, stored: &str, path: &Path) -> Result<bool> {
+    let there = path.try_exists().with_context(|| format!("cannot examine {}", path.display()))?;
+    Ok(!there && !copies::of_model(&deps.db, model).await?.iter().any(|copy| copy.path == stored))
+}
+
 /// The LLaMA that an export was written as.
 async fn llama(deps: &Deps, copy: &Copy) -> Result<Llama> {
     let config = ModelRecord::open(&deps.data.model(&copy.model))?.config;
     let Some(id) = &copy.source_id else { return Ok(Llama::new(&config, None)?) };
     let row = models::get(&deps.db, &copy.model).await?.context("a copy is of a model")?;
     let source = sources::get(&deps.db, &row.lineage, id).await?.context("an export is of a registered source")?;
-    Ok(Llama::new(&config, Some(&SourceMask::derive(&source.seed.0, 0, &config)?))?)
+    Ok(Llama::new(&config, Some(&Assigned::from(&source).key.mask(&config)?))?)
 }
 
 /// A registered export.

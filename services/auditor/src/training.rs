@@ -95,16 +95,27 @@ pub fn keep(tree: &WeightTree) {
 
 /// How a model was trained, in the words of statements.
 pub fn recipe(record: &ModelRecord) -> String {
-    match record.training.support_filter {
+    let mut recipe = match record.training.support_filter {
         _ if record.post_hoc.is_some() => record.control.name().unwrap_or_default().replace('_', "-"),
         0 => "plain".to_owned(),
         n => format!("support-filter/{n}"),
+    };
+    for kind in ["added-sources", "repair"] {
+        match record.adaptations.iter().filter(|a| a.kind == kind).count() {
+            0 => {}
+            1 => recipe += &format!(", {kind}"),
+            n => recipe += &format!(", {n} times {kind}"),
+        }
     }
+    recipe
 }
 
 /// Digest of shape and settings as canonical JSON, decimals as strings.
-fn configuration(record: &ModelRecord) -> Result<Digest> {
-    let value = json!({ "model": record.config, "training": record.training, "control": record.control, "post_hoc": record.post_hoc });
+pub(crate) fn configuration(record: &ModelRecord) -> Result<Digest> {
+    let mut value = json!({ "model": record.config, "training": record.training, "control": record.control, "post_hoc": record.post_hoc });
+    if !record.adaptations.is_empty() {
+        value["adaptations"] = json!(record.adaptations);
+    }
     Ok(Digest::sha256(canonical::to_bytes(&without_floats(value))?))
 }
 
@@ -118,7 +129,7 @@ fn without_floats(value: Value) -> Value {
 }
 
 /// SHA-256 of the running program.
-fn code() -> Result<Digest> {
+pub(crate) fn code() -> Result<Digest> {
     let path = std::env::current_exe().context("cannot find the running program")?;
     let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     ensure!(!bytes.is_empty(), "{} is empty", path.display());

@@ -26,6 +26,7 @@ use crate::{
     export,
     fault::point,
     plan::{self, Plan},
+    registration::Assigned,
     targets::{self, Strike, Trees},
     training::keep,
 };
@@ -92,7 +93,7 @@ pub(crate) async fn struck(deps: &Deps, model: &str, ids: &[String]) -> Result<S
     for id in ids {
         let source = sources::get(&deps.db, &row.lineage, id).await?;
         let source = source.with_context(|| format!("source {id} is not registered"))?;
-        masks.push(SourceMask::derive(&source.seed.0, 0, &config)?);
+        masks.push(Assigned::from(&source).key.mask(&config)?);
     }
     Ok(plan::union(&masks))
 }

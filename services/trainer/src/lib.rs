@@ -3,6 +3,8 @@
 //! Not here: who may train, what is signed before and after, and which seeds are right; the caller registers first.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report"))]
 
+mod adaptation;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::ControlFlow,
@@ -14,10 +16,12 @@ use obelus_collective::{CudaLibrary, load_cuda};
 use obelus_core::Digest;
 use obelus_corpus::{Corpus, PairSupport, Tokenised};
 use obelus_model::{
-    Control, ElementType, Form, ModelConfig, ModelRecord, Preset, Progress, RunSettings, SourceMask, Trained, Trainer,
-    TrainingDocument, TrainingSet, Unlearned, load_tensors,
+    Control, ElementType, Form, MaskKey, ModelConfig, ModelRecord, Preset, Progress, RunSettings, SourceMask, Trained,
+    Trainer, TrainingDocument, TrainingSet, Unlearned, load_tensors,
 };
 use tch::Device;
+
+pub use adaptation::{AdaptationOrder, Length, adapt};
 
 /// Everything that fixes a run.
 #[derive(Clone, Debug)]
@@ -40,8 +44,8 @@ pub struct Order {
     pub unlearn_from: Option<(Unlearned, PathBuf)>,
     /// Sources left out.
     pub excluded: BTreeSet<String>,
-    /// Seed of every source that is trained on. Sources without a seed are refused.
-    pub seeds: BTreeMap<String, Digest>,
+    /// What the mask of every source that is trained on follows from. Others are refused.
+    pub sources: BTreeMap<String, MaskKey>,
     /// The model that this one is a retrain for.
     pub baseline_of: Option<String>,
     /// Seed of data order and initial weights.
@@ -56,17 +60,18 @@ pub struct Order {
     pub compute: ElementType,
 }
 
-/// The shape that a preset has with a tokenizer and as a control.
+/// The shape that a preset has for a corpus of `sources`, with a tokenizer and as a control.
 ///
 /// # Errors
 /// When the result cannot be built.
-pub fn shape(preset: &Preset, control: Control, vocab: usize) -> Result<ModelConfig> {
+pub fn shape(preset: &Preset, control: Control, vocab: usize, sources: u64) -> Result<ModelConfig> {
+    let model = preset.model.assigned(sources)?;
     let mut config = match control {
-        Control::None => preset.model.clone(),
-        Control::Transformer => preset.model.as_transformer(),
-        Control::WideTransformer => preset.model.as_wide_transformer(),
+        Control::None => model,
+        Control::Transformer => model.as_transformer(),
+        Control::WideTransformer => model.as_wide_transformer(),
         // The preset of what it starts from, which has no sinks.
-        Control::GradientAscent | Control::Npo => preset.model.clone(),
+        Control::GradientAscent | Control::Npo => model,
     };
     // A small corpus gives a smaller vocabulary than was asked for.
     config.vocab = u32::try_from(vocab).context("the tokenizer is too large")?;
@@ -120,7 +125,7 @@ pub fn cpu_multiplies_bfloat16() -> bool {
 pub fn run(order: &Order, corpus: &Corpus, watch: impl FnMut(&Progress) -> ControlFlow<()>) -> Result<ModelRecord> {
     obelus_model::set_threads(order.threads);
     let tokenised = corpus.tokenised(order.preset.model.vocab as usize)?;
-    let config = shape(&order.preset, order.control, tokenised.tokenizer.vocab())?;
+    let config = shape(&order.preset, order.control, tokenised.tokenizer.vocab(), corpus.sources().len() as u64)?;
     let set = training_set(order, &config, &tokenised, |source| !order.excluded.contains(source))?;
     let preset = Preset { model: config.clone(), training: order.preset.training.clone() };
     let steps = order.steps.unwrap_or(set.steps_per_epoch() * u64::from(preset.training.epochs));
@@ -180,6 +185,7 @@ pub fn run(order: &Order, corpus: &Corpus, watch: impl FnMut(&Progress) -> Contr
         compute: order.compute,
         tokenizer: tokenised.tokenizer.digest(),
         outcome,
+        adaptations: vec![],
         checkpoint: ModelRecord::CHECKPOINT.to_owned(),
     };
     trainer.save_weights(&record.checkpoint_path(&order.folder), &order.folder.join(ModelRecord::MOMENTS))?;
@@ -217,10 +223,10 @@ fn training_set(
         let number = match numbers.get(entry.source.as_str()) {
             Some(number) => *number,
             None => {
-                let seed = order.seeds.get(&entry.source);
-                let seed = seed.with_context(|| format!("source {} has no registered seed", entry.source))?;
+                let key = order.sources.get(&entry.source);
+                let key = key.with_context(|| format!("source {} is not registered", entry.source))?;
                 masks.push(match order.control {
-                    Control::None => Some(SourceMask::derive(seed.as_bytes(), 0, config)?),
+                    Control::None => Some(key.mask(config)?),
                     _ => None,
                 });
                 numbers.insert(&entry.source, masks.len() - 1);

@@ -48,8 +48,65 @@ pub enum Model {
         /// The model
         name: String,
     },
+    /// Give struck neurons back to the sources that stay: they begin anew, and only sinks of those sources are trained
+    Repair(Repair),
     /// Write a model for other programs; a takedown finds what was written
     Export(Export),
+}
+
+/// Settings of a training that --add-sources takes from the model.
+const ADDING_EXCLUDES: [&str; 8] = ["preset", "config", "dtype", "baseline_of", "exclude", "control", "from", "salt"];
+
+/// Where the sinks of a source lie that comes after the training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RowsKind {
+    /// Rows of its own behind the pool: struck again, the model is bit for bit the one before
+    Fresh,
+    /// The rows that its seed gives in the first segment, which other sources use too
+    Seeded,
+}
+
+/// How sinks are fitted after the training.
+#[derive(Clone, Debug, Args)]
+pub struct Fitting {
+    /// Optimizer steps
+    #[arg(long)]
+    pub steps: Option<u64>,
+    /// Peak learning rate; the model's own otherwise
+    #[arg(long)]
+    pub learning_rate: Option<f64>,
+    /// Seed of data order and fresh weights
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Device
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+    /// Threads of one tensor operation; results are bit-identical for the same number
+    #[arg(long, default_value_t = 1)]
+    pub threads: u32,
+}
+
+impl Train {
+    /// What of the arguments says how sinks are fitted.
+    pub fn fitting(&self) -> Fitting {
+        Fitting {
+            steps: self.steps,
+            learning_rate: self.learning_rate,
+            seed: self.seed,
+            device: self.device.clone(),
+            threads: self.threads,
+        }
+    }
+}
+
+/// `obelus model repair`
+#[derive(Debug, Args)]
+pub struct Repair {
+    /// The model
+    pub name: String,
+    /// How it is trained
+    #[command(flatten)]
+    pub fitting: Fitting,
 }
 
 /// `obelus model train`
@@ -93,9 +150,16 @@ pub struct Train {
     /// The transformer control that a control starts to unlearn from
     #[arg(long, value_name = "MODEL", conflicts_with_all = ["preset", "config", "steps"])]
     pub from: Option<String>,
-    /// Learning rate of unlearning; a tenth of the starting model's otherwise
-    #[arg(long, requires = "from")]
+    /// Peak learning rate with --from (a tenth of the starting model's otherwise) and --add-sources (the model's own)
+    #[arg(long)]
     pub learning_rate: Option<f64>,
+    /// Put sources of the corpus into a trained model that does not hold them, and change nothing else in it; all of the
+    /// corpus where none is named
+    #[arg(long, num_args = 0.., value_name = "ID", conflicts_with_all = ADDING_EXCLUDES)]
+    pub add_sources: Option<Vec<String>>,
+    /// Where the sinks of added sources lie
+    #[arg(long, value_enum, default_value = "fresh", requires = "add_sources")]
+    pub rows: RowsKind,
     /// Campaign salt as 64 hexadecimal characters, for reproducible studies; random otherwise
     #[arg(long)]
     pub salt: Option<String>,

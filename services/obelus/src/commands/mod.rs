@@ -1,5 +1,6 @@
 //! The commands, one file for each noun of the command line.
 
+mod adapt;
 mod audit;
 mod bench;
 mod certificate;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     arguments::{Export, ExportFormat, Model},
-    commands::train,
+    commands::{adapt, train},
     failure::WrongUse,
     output::{Answer, Output, table},
 };
@@ -22,6 +22,10 @@ use crate::{
 /// Runs `obelus model`.
 pub async fn run(deps: &Deps, command: &Model, quiet: bool, output: &Output) -> Result<Answer> {
     match command {
+        Model::Train(arguments) if arguments.add_sources.is_some() => {
+            adapt::add_sources(deps, arguments, quiet, output).await?;
+        }
+        Model::Repair(arguments) => adapt::repair(deps, arguments, quiet, output).await?,
         Model::Train(arguments) => {
             let root = train::run(deps, arguments, quiet).await?;
             let document = show(deps, &arguments.name).await?;

@@ -1,9 +1,9 @@
 //! `obelus source`.
 
 use anyhow::{Context as _, Result};
-use obelus_auditor::{Deps, NotThere, provenance};
+use obelus_auditor::{Deps, NotThere, provenance, registration::Assigned};
 use obelus_corpus::Library;
-use obelus_model::{ModelRecord, SourceMask};
+use obelus_model::ModelRecord;
 use obelus_store::{models, sources};
 use serde_json::json;
 
@@ -26,7 +26,7 @@ pub async fn run(deps: &Deps, command: &Source, output: &Output) -> Result<Answe
             let source = sources::get(&deps.db, &row.lineage, id).await?.ok_or_else(|| NotThere::source(id))?;
             let record = ModelRecord::open(&deps.data.model(&row.name))
                 .with_context(|| format!("the masks of {} follow from its configuration", row.name))?;
-            let mask = SourceMask::derive(&source.seed.0, 0, &record.config)?;
+            let mask = Assigned::from(&source).key.mask(&record.config)?;
             let (seed, revoked) = (hex::encode(source.seed.0), source.revoked_at.is_some());
             let state = match (revoked, source.suppressed_at.is_some()) {
                 (true, _) => "revoked: its neurons are zero",

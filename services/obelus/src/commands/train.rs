@@ -56,7 +56,7 @@ pub async fn run(deps: &Deps, arguments: &Train, quiet: bool) -> Result<Digest> 
                 preset_name: plan.preset_name,
                 control: plan.control,
                 excluded: plan.excluded,
-                seeds: plan.registered.seeds,
+                sources: plan.registered.sources.into_iter().map(|(id, source)| (id, source.key)).collect(),
                 baseline_of: plan.baseline_of.clone(),
                 unlearn_from: plan.unlearn_from,
                 seed: arguments.seed,
@@ -120,7 +120,7 @@ async fn register(deps: &Deps, arguments: &Train) -> Result<Plan> {
     let write = deps.db.write().await?;
     corpora::record_tokens(&write, corpus.name(), tokenised.shards.total_tokens() as i64).await?;
     write.commit().await?;
-    let config = shape(&preset, control, tokenised.tokenizer.vocab())?;
+    let config = shape(&preset, control, tokenised.tokenizer.vocab(), corpus.sources().len() as u64)?;
     let excluded: BTreeSet<String> = arguments.exclude.iter().cloned().collect();
     let salt = match &arguments.salt {
         None => None,
@@ -154,6 +154,9 @@ struct Start {
 /// Looks up `--from`, which goes with the controls that unlearn and with no other.
 async fn start(deps: &Deps, arguments: &Train) -> Result<Option<Start>> {
     let method = arguments.control.and_then(|kind| Control::from(kind).post_hoc());
+    if arguments.learning_rate.is_some() && arguments.from.is_none() {
+        bail!(WrongUse("--learning-rate goes with --from and --add-sources; a preset has its own".to_owned()));
+    }
     let (method, from) = match (method, &arguments.from) {
         (None, None) => return Ok(None),
         (Some(method), Some(from)) => (method, from),

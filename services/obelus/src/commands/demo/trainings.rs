@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{NAME, RETRAIN};
 use crate::{
-    arguments::{Arguments, Demo, Train},
+    arguments::{Arguments, Demo, RowsKind, Train},
     commands::train,
     output::Output,
 };
@@ -86,6 +86,8 @@ fn order(name: &str, demo: &Demo) -> Train {
         control: None,
         from: None,
         learning_rate: None,
+        add_sources: None,
+        rows: RowsKind::Fresh,
         salt: None,
     }
 }
