@@ -1,7 +1,7 @@
 //! A complete small certificate with keys, log, manifest and weights of its own, so that tests can spoil one thing at a
 //! time: before signing (an operator with every key) or after (anybody else). Not here: what must be refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use obelus_core::{Digest, Timestamp};
 use obelus_ledger::{
@@ -16,8 +16,8 @@ use obelus_ledger::{
     node_tree::NodeTree,
     row_proof::RowProof,
     statement::{
-        Campaign, Certificate, Erasure, Predicate, SourceManifest, Statement, Subject, TrainingRun,
-        VerificationProtocol, VerificationRun,
+        Campaign, Certificate, Erasure, PoolExtension, SourceManifest, Subject, TrainingRun, VerificationProtocol,
+        VerificationRun,
     },
     trust::{self, TrustedKey, TrustedRoot},
     verify::{Input, ProofKind, verify},
@@ -25,10 +25,18 @@ use obelus_ledger::{
 };
 use obelus_mask::{Segment, derive_seed, neurons};
 
+use crate::statements::Facts;
+
 const ORIGIN: &str = "log.example/obelus";
 const MANIFEST_KEY: [u8; 32] = [0x4d; 32];
 pub const LAYERS: u32 = 2;
-pub const SINKS: Segment = Segment { base: 0, n: 8, k: 2 };
+/// The pool: the campaign's segment, two of the first extension, one of the second.
+pub const POOL: [Segment; 4] = [
+    Segment { base: 0, n: 8, k: 2 },
+    Segment { base: 8, n: 3, k: 3 },
+    Segment { base: 11, n: 3, k: 3 },
+    Segment { base: 14, n: 4, k: 2 },
+];
 /// gate, up and down row of two float32 each.
 const NEURON_BYTES: usize = 24;
 pub const SOURCES: [&str; 5] = ["acme/almanac", "böll/letters", "city/gazette", "dora/diary", "ewe/atlas"];
@@ -36,6 +44,8 @@ pub const SOURCES: [&str; 5] = ["acme/almanac", "böll/letters", "city/gazette",
 /// The statement that is about to be signed, for a test to spoil it.
 pub enum Draft<'a> {
     Campaign(&'a mut Subject, &'a mut Campaign),
+    /// With its number, from 0.
+    Extension(usize, &'a mut Subject, &'a mut PoolExtension),
     Manifest(&'a mut Subject, &'a mut SourceManifest),
     Training(&'a mut Subject, &'a mut TrainingRun),
     Protocol(&'a mut Subject, &'a mut VerificationProtocol),
@@ -53,14 +63,29 @@ pub struct Setting {
     pub weights: u8,
     /// Positions of the seven statements in a log of twelve leaves.
     pub positions: [usize; 7],
+    /// Positions of the pool extensions, as many as there are: none, one or two.
+    pub extensions: &'static [usize],
+    /// The segment that each source's record names.
+    pub segments: [u64; SOURCES.len()],
     /// Layers that the layout has beyond those of the campaign.
     pub extra_layers: u32,
     /// Whose key signs each statement instead of its own role's.
     pub signer: Option<(Exhibit, Role)>,
 }
 
-pub const USUAL: Setting =
-    Setting { struck: &[1, 3], weights: 1, positions: [1, 3, 4, 6, 7, 8, 10], extra_layers: 0, signer: None };
+pub const USUAL: Setting = Setting {
+    struck: &[1, 3],
+    weights: 1,
+    positions: [1, 3, 4, 6, 7, 8, 10],
+    extensions: &[],
+    segments: [0; SOURCES.len()],
+    extra_layers: 0,
+    signer: None,
+};
+
+/// The pool grew twice before the manifest, and most sources have their sinks in the new segments.
+pub const GROWN: Setting =
+    Setting { positions: [1, 5, 6, 7, 8, 9, 10], extensions: &[2, 4], segments: [0, 1, 0, 2, 3], ..USUAL };
 
 /// A certificate, its row proof and the keys to check them with.
 pub struct Fixture {
@@ -107,20 +132,27 @@ pub fn salt(what: &str) -> String {
     named(what).to_string()[..32].to_owned()
 }
 
-fn layout(layers: u32) -> Layout {
+/// Neurons of the pool after this many extensions.
+fn sinks(extensions: usize) -> u64 {
+    let last = POOL[[0, 2, 3][extensions]];
+    u64::from(last.base + last.n)
+}
+
+/// A layout of this many layers with this many sinks in each.
+pub fn layout(layers: u32, sinks: u64) -> Layout {
     let tensor = |name: String, rows, row_bytes| TensorRows { name, dtype: "float32".to_owned(), rows, row_bytes };
     let mut tensors = vec![tensor("embed.weight".to_owned(), 2, 8), tensor("norm.weight".to_owned(), 1, 8)];
     for layer in 0..layers {
         for part in ["gate", "up", "down"] {
             let row_bytes = NEURON_BYTES as u64 / 3;
             tensors.push(tensor(format!("layers.{layer}.mlp.backbone.{part}"), 2, row_bytes));
-            tensors.push(tensor(format!("layers.{layer}.mlp.sinks.{part}"), u64::from(SINKS.n), row_bytes));
+            tensors.push(tensor(format!("layers.{layer}.mlp.sinks.{part}"), sinks, row_bytes));
         }
     }
     Layout::new(tensors).unwrap()
 }
 
-fn weight_leaves(layout: &Layout, weights: u8, zeroed: &[u64]) -> Vec<Digest> {
+pub fn weight_leaves(layout: &Layout, weights: u8, zeroed: &[u64]) -> Vec<Digest> {
     (0..layout.leaves())
         .map(|leaf| {
             let place = layout.place_of(leaf).unwrap();
@@ -134,22 +166,22 @@ pub fn campaign_salt() -> Digest {
     named("campaign salt")
 }
 
-fn records() -> BTreeMap<Digest, Vec<u8>> {
-    let record = |source: &str| SourceRecord {
+fn records(segments: [u64; SOURCES.len()]) -> BTreeMap<Digest, Vec<u8>> {
+    let record = |i: usize, source: &str| SourceRecord {
         source: source.to_owned(),
         publisher: "Example Press".to_owned(),
         license: String::new(),
         documents: 2,
         content_digest: named(&format!("{source} content")),
         seed: Digest::new(derive_seed(campaign_salt().as_bytes(), "lineage-a", source)),
-        segment: 0,
+        segment: segments[i],
         salt: salt(source),
     };
-    let bytes = |source: &str| canonical::to_bytes(&record(source)).unwrap();
+    let bytes = |i: usize| canonical::to_bytes(&record(i, SOURCES[i])).unwrap();
     let mut records: BTreeMap<_, _> =
-        SOURCES.map(|source| (manifest::key(&MANIFEST_KEY, source), bytes(source))).into_iter().collect();
+        (0..SOURCES.len()).map(|i| (manifest::key(&MANIFEST_KEY, SOURCES[i]), bytes(i))).collect();
     // A registrar who breaks the rules: one source a second time, under a key that is not its own.
-    records.insert(second_key(), bytes(SOURCES[1]));
+    records.insert(second_key(), bytes(1));
     records
 }
 
@@ -159,13 +191,17 @@ fn second_key() -> Digest {
 
 /// The second record of a source that is also registered properly.
 pub fn second_presence() -> Presence {
-    let records = records();
+    let records = records(USUAL.segments);
     Manifest::new(records.clone()).presence(&second_key(), &records[&second_key()]).unwrap()
 }
 
+pub fn manifest_root(segments: [u64; SOURCES.len()]) -> Digest {
+    Manifest::new(records(segments)).root()
+}
+
 /// Where each source stands in the manifest, in the order of [`SOURCES`].
-pub fn presences() -> Vec<Presence> {
-    let records = records();
+pub fn presences(segments: [u64; SOURCES.len()]) -> Vec<Presence> {
+    let records = records(segments);
     let manifest = Manifest::new(records.clone());
     let keys = SOURCES.map(|source| manifest::key(&MANIFEST_KEY, source));
     keys.iter().map(|key| manifest.presence(key, &records[key]).unwrap()).collect()
@@ -178,10 +214,9 @@ impl Fixture {
 
     /// Signs and logs the seven statements; `spoil` sees each just before it is signed.
     pub fn new(setting: Setting, spoil: &mut dyn FnMut(Draft<'_>)) -> Self {
-        let layout = layout(LAYERS + setting.extra_layers);
-        let mut sources: Vec<Presence> = setting.struck.iter().map(|i| presences()[*i].clone()).collect();
-        sources.sort_by_key(|presence| presence.key);
-        let per_layer: Vec<Vec<u32>> = (0..LAYERS).map(|layer| struck_neurons(setting.struck, layer)).collect();
+        let layout = layout(LAYERS + setting.extra_layers, sinks(setting.extensions.len()));
+        let sources = listed(setting.struck, setting.segments);
+        let per_layer = neurons_of(setting.struck, setting.segments);
         let zeroed = layout.neuron_leaves(&per_layer).unwrap();
         let leaves = weight_leaves(&layout, setting.weights, &[]);
         let proof = RowProof::new(&NodeTree::new(leaves.clone()), &zeroed).unwrap().to_gzip().unwrap();
@@ -190,17 +225,18 @@ impl Fixture {
             layout: layout.digest().unwrap(),
             roots,
             proof: Digest::sha256(&proof),
-            sources: manifest::list_digest(sources.iter().map(|p| (p.key, named(&p.record)))).unwrap(),
-            source_count: sources.len() as u64,
-            neurons: Digest::sha256(canonical::to_bytes(&per_layer).unwrap()),
-            neuron_count: per_layer.iter().map(Vec::len).sum::<usize>() as u64,
+            segments: setting.segments,
+            ..Facts::about(&sources, &per_layer)
         };
         let signed = facts.sign(&setting, spoil);
-        let (log, exhibits, checkpoint) = logged(signed, &setting);
+        let mut positions = setting.positions.to_vec();
+        positions.splice(1..1, setting.extensions.iter().copied());
+        let (log, logged, checkpoint) = logged(signed, &positions);
+        let (extensions, exhibits) = logged.into_iter().partition(|l| l.exhibit == Exhibit::PoolExtension);
         let document = CertificateDocument {
             format: certificate::FORMAT.to_owned(),
             exhibits,
-            extensions: vec![],
+            extensions,
             sources,
             layout,
             checkpoint,
@@ -229,27 +265,37 @@ pub fn refusal(input: &Input<'_>, trust: &TrustedRoot) -> Option<String> {
     }
 }
 
-fn struck_neurons(struck: &[usize], layer: u32) -> Vec<u32> {
-    let seed = |i: &usize| derive_seed(campaign_salt().as_bytes(), "lineage-a", SOURCES[*i]);
-    let mut all: Vec<u32> = struck.iter().flat_map(|i| neurons(&seed(i), &[SINKS], layer).unwrap()).collect();
-    all.sort_unstable();
-    all.dedup();
-    all
+/// Where these sources stand in the manifest, ascending by key.
+pub fn listed(sources: &[usize], segments: [u64; SOURCES.len()]) -> Vec<Presence> {
+    let mut listed: Vec<Presence> = sources.iter().map(|i| presences(segments)[*i].clone()).collect();
+    listed.sort_by_key(|presence| presence.key);
+    listed
 }
 
-/// Puts the seven statements among foreign leaves and proves their places.
-fn logged(signed: Vec<(Exhibit, Role, Envelope)>, setting: &Setting) -> (Vec<Digest>, Vec<Logged>, String) {
+/// The neurons of these sources, layer by layer. A segment that the pool does not have stands for the first.
+pub fn neurons_of(sources: &[usize], segments: [u64; SOURCES.len()]) -> Vec<Vec<u32>> {
+    let seed = |i: usize| derive_seed(campaign_salt().as_bytes(), "lineage-a", SOURCES[i]);
+    let segment = |i: usize| *POOL.get(segments[i] as usize).unwrap_or(&POOL[0]);
+    let of = |layer| {
+        let all = sources.iter().flat_map(|i| neurons(&seed(*i), &[segment(*i)], layer).unwrap());
+        all.collect::<BTreeSet<u32>>().into_iter().collect()
+    };
+    (0..LAYERS).map(of).collect()
+}
+
+/// Puts statements among foreign leaves and proves their places.
+pub fn logged(signed: Vec<(Exhibit, Role, Envelope)>, positions: &[usize]) -> (Vec<Digest>, Vec<Logged>, String) {
     let mut log: Vec<Digest> = (0..12).map(|i| merkle::leaf_hash(format!("foreign {i}").as_bytes())).collect();
-    for ((_, role, envelope), position) in signed.iter().zip(setting.positions) {
-        log[position] = log_entry::leaf(envelope, &private_key(*role).public_key()).unwrap();
+    for ((_, role, envelope), position) in signed.iter().zip(positions) {
+        log[*position] = log_entry::leaf(envelope, &private_key(*role).public_key()).unwrap();
     }
-    let place = |((exhibit, _, envelope), position): ((Exhibit, Role, Envelope), usize)| Logged {
+    let place = |((exhibit, _, envelope), position): ((Exhibit, Role, Envelope), &usize)| Logged {
         exhibit,
         envelope,
-        index: position as u64,
-        path: merkle::inclusion_proof(&log, position).unwrap(),
+        index: *position as u64,
+        path: merkle::inclusion_proof(&log, *position).unwrap(),
     };
-    let exhibits = signed.into_iter().zip(setting.positions).map(place).collect();
+    let exhibits = signed.into_iter().zip(positions).map(place).collect();
     let checkpoint = checkpoint_of(&log);
     (log, exhibits, checkpoint)
 }
@@ -258,61 +304,4 @@ fn logged(signed: Vec<(Exhibit, Role, Envelope)>, setting: &Setting) -> (Vec<Dig
 pub fn checkpoint_of(log: &[Digest]) -> String {
     let checkpoint = Checkpoint { origin: ORIGIN.to_owned(), size: log.len() as u64, root: merkle::root(log) };
     checkpoint.sign(&private_key(Role::Log)).unwrap()
-}
-
-/// What the statements say about the strike.
-pub struct Facts {
-    pub layout: Digest,
-    pub roots: [Digest; 2],
-    pub proof: Digest,
-    pub sources: Digest,
-    pub source_count: u64,
-    pub neurons: Digest,
-    pub neuron_count: u64,
-}
-
-impl Facts {
-    fn sign(&self, setting: &Setting, spoil: &mut dyn FnMut(Draft<'_>)) -> Vec<(Exhibit, Role, Envelope)> {
-        let mut signed = Vec::new();
-        let mut add = |exhibit, envelope: (Role, Envelope)| {
-            let digest = envelope.1.digest().unwrap();
-            signed.push((exhibit, envelope.0, envelope.1));
-            digest
-        };
-        let (mut subject, mut said) = (Subject::sha256("lineage-a", campaign_salt()), self.campaign());
-        spoil(Draft::Campaign(&mut subject, &mut said));
-        let campaign = add(Exhibit::Campaign, sign(Exhibit::Campaign, setting, subject, said));
-
-        let root = Manifest::new(records()).root();
-        let (mut subject, mut said) = (Subject::sha256("source manifest", root), self.manifest(campaign));
-        spoil(Draft::Manifest(&mut subject, &mut said));
-        let manifest = add(Exhibit::Manifest, sign(Exhibit::Manifest, setting, subject, said));
-
-        let (mut subject, mut said) = (Subject::weights("demo", self.roots[0]), self.training(manifest));
-        spoil(Draft::Training(&mut subject, &mut said));
-        let training = add(Exhibit::Training, sign(Exhibit::Training, setting, subject, said));
-
-        let (mut subject, mut said) = (Subject::sha256("protocol", named("protocol")), self.protocol());
-        spoil(Draft::Protocol(&mut subject, &mut said));
-        let protocol = add(Exhibit::Protocol, sign(Exhibit::Protocol, setting, subject, said));
-
-        let (mut subject, mut said) = (Subject::weights("demo", self.roots[1]), self.erasure(manifest, training));
-        spoil(Draft::Erasure(&mut subject, &mut said));
-        let erasure = add(Exhibit::Erasure, sign(Exhibit::Erasure, setting, subject, said));
-
-        let (mut subject, mut said) = (Subject::weights("demo", self.roots[1]), self.verification(protocol));
-        spoil(Draft::Verification(&mut subject, &mut said));
-        let verification = add(Exhibit::Verification, sign(Exhibit::Verification, setting, subject, said));
-
-        let (mut subject, mut said) =
-            (Subject::weights("demo", self.roots[1]), self.certificate(erasure, verification));
-        spoil(Draft::Certificate(&mut subject, &mut said));
-        add(Exhibit::Certificate, sign(Exhibit::Certificate, setting, subject, said));
-        signed
-    }
-}
-
-fn sign<P: Predicate>(exhibit: Exhibit, setting: &Setting, subject: Subject, predicate: P) -> (Role, Envelope) {
-    let role = setting.signer.filter(|(other, _)| *other == exhibit).map_or(P::ROLE, |(_, role)| role);
-    (role, Statement::new(subject, predicate).sign(&private_key(role)).unwrap())
 }

@@ -153,8 +153,8 @@ fn signature_lines_that_nobody_can_check_are_refused_in_a_certificate() {
 
 #[test]
 fn records_of_other_sources_and_other_places_are_refused() {
-    check_document(|d| d.sources[0] = presences()[0].clone(), "other sources");
-    check_document(|d| d.sources.push(presences()[4].clone()), "other sources");
+    check_document(|d| d.sources[0] = presences(USUAL.segments)[0].clone(), "other sources");
+    check_document(|d| d.sources.push(presences(USUAL.segments)[4].clone()), "other sources");
     check_document(|d| drop(d.sources.pop()), "other sources");
     check_document(|d| d.sources.swap(0, 1), "other sources");
     check_document(|d| d.sources[0].key = Digest::sha256("key"), "not in the manifest");

@@ -2,6 +2,8 @@
 //! parts alone (`vectors.rs` and the crate's own tests).
 #![allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report")]
 
+mod adaptations;
+mod extensions;
 mod fixture;
 mod flips;
 mod forgeries;
