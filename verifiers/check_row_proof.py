@@ -53,6 +53,12 @@ def root_by_path(leaf, index, size, path):
         return sha(b"\1", root_by_path(leaf, index, half, path[:-1]), path[-1])
     return sha(b"\1", path[-1], root_by_path(leaf, index - half, size - half, path[:-1]))
 
+def payload_of(logged):
+    return base64.b64decode(logged["envelope"]["payload"], validate=True)
+
+def digest_of(logged):
+    return sha(canonical(logged["envelope"])).hex()
+
 def seed_of(campaign, source):
     salt, names = unhex(campaign["campaignSalt"]), (campaign["lineage"].encode(), source.encode())
     return sha(b"null-seed/v1\0", salt, *(u32(len(name)) + name for name in names))
@@ -72,9 +78,34 @@ def mask(seed, layer, n, k):
         lit.add(j if drawn in lit else drawn)
     return lit
 
+def pool(document, said):
+    """Gives the segment with an index, after showing that every extension of the pool continues it without a gap."""
+    segments, previous = said["campaign"]["predicate"]["segments"], None
+    runs = [(index, 1, s["base"], s["n"], s["k"]) for index, s in enumerate(segments)]
+    first, base = len(segments), max((s["base"] + s["n"] for s in segments), default=0)
+    for logged in document.get("extensions", []):
+        statement = read_canonical(payload_of(logged), "pool extension")
+        extension, n, k, count = statement["predicate"], *(statement["predicate"][size] for size in ("n", "k", "count"))
+        need(statement["predicateType"].endswith("/attestation/pool-extension/v1"), "not a pool extension")
+        cited = [extension["campaign"], extension.get("previous")]
+        wanted = [digest_of(document["exhibits"][0]), previous]
+        need(cited == wanted, "a pool extension does not cite the campaign and the extension before it")
+        continues = [extension["firstSegment"], extension["base"]] == [first, base]
+        need(continues and 0 < k <= n and count > 0, "a pool extension does not continue the pool")
+        runs.append((first, count, base, n, k))
+        previous, first, base = digest_of(logged), first + count, base + count * n
+    need(base < 2**32, "the pool is larger than neuron numbers")
+    need(said["manifest"]["predicate"].get("extension") == previous, "the manifest rests on another pool")
+    def segment(index):
+        for first, count, base, n, k in runs:
+            if first <= index < first + count:
+                return base + (index - first) * n, n, k
+        raise ValueError("a record names no segment of the pool")
+    return segment
+
 def struck_neurons(document, said):
     """Neurons of the listed sources, layer by layer, after showing that the manifest has their records."""
-    campaign, erasure = said["campaign"]["predicate"], said["erasure"]["predicate"]
+    segment, campaign, erasure = pool(document, said), said["campaign"]["predicate"], said["erasure"]["predicate"]
     need(campaign["maskScheme"] == "null-mask/v1" and campaign["layers"] <= 1024, "unknown masks")
     count = said["manifest"]["predicate"]["count"]
     manifest_root = unhex(said["manifest"]["subject"][0]["digest"]["sha256"])
@@ -86,7 +117,8 @@ def struck_neurons(document, said):
         need(found == manifest_root, f"the record of {record['source']} is not in the manifest")
         seed = seed_of(campaign, record["source"])
         need(seed.hex() == record["seed"], f"{record['source']}: the record's seed is not that of its name")
-        base, n, k = (campaign["segments"][record["segment"]][size] for size in ("base", "n", "k"))
+        base, n, k = segment(record["segment"])
+        need(k * campaign["layers"] <= 1 << 17, "absurdly many neurons")
         for layer, lit in enumerate(per_layer):
             drawn_for = 0 if campaign["sameMaskInAllLayers"] else layer
             lit.update(base + j for j in mask(seed, drawn_for, n, k))
@@ -135,7 +167,7 @@ def rebuilt_roots(proof, leaf_count, zero):
     return [root.hex() for root in roots]
 
 def check_citations(document, said):
-    digest = {e["exhibit"]: sha(canonical(e["envelope"])).hex() for e in document["exhibits"]}
+    digest = {e["exhibit"]: digest_of(e) for e in document["exhibits"]}
     cited = [("manifest", "campaign"), ("training", "manifest"), ("erasure", "manifest"), ("erasure", "training"),
              ("verification", "protocol"), ("certificate", "erasure"), ("certificate", "verification")]
     for citing, other in cited:
@@ -145,34 +177,39 @@ def check_citations(document, said):
         need(erasure[field] == certificate[field], f"certificate and erasure differ in {field}")
     subjects = [said[exhibit]["subject"][0]["digest"] for exhibit in EXHIBITS[4:]]
     need(subjects == [{"nullWeightTreeV1": erasure["rootAfter"]}] * 3, "a subject is not the weight root after")
-    trained = said["training"]["subject"][0]["digest"].get("nullWeightTreeV1")
-    need(erasure["generation"] > 1 or trained == erasure["rootBefore"], "the strike starts from other weights")
+    trained, adapted = said["training"]["subject"][0]["digest"].get("nullWeightTreeV1"), said["training"]["predicate"]
+    earlier = erasure["generation"] - adapted.get("adaptation", {"generation": 0})["generation"] - 1
+    need(earlier > 0 or earlier == 0 and trained == erasure["rootBefore"], "the strike starts from other weights")
     print("ok   citations: every statement cites the others by their digests")
 
 def check_log(document, trust):
     """Every statement's place under the checkpoint. A leaf holds the signer's public key, hence the trusted root."""
     text = document["checkpoint"].partition("\n\n")[0].split("\n")
     need(len(text) == 3 and text[0] == trust["logOrigin"], "the checkpoint is of another log")
-    for logged in document["exhibits"]:
+    statements = document["exhibits"] + document.get("extensions", [])
+    for logged in statements:
         envelope = logged["envelope"]
         key = next((k for k in trust["keys"] if k["keyid"] == envelope["signatures"][0]["keyid"]), None)
         need(key, f"{logged['exhibit']}: signed by a key that is not trusted")
         signer = {"verifier": base64.b64encode(key["publicKey"].encode()).decode()}
         signer["signature"] = envelope["signatures"][0]["sig"]
-        hashed = canonical(envelope), base64.b64decode(envelope["payload"], validate=True)
+        hashed = canonical(envelope), payload_of(logged)
         hashes = [{"algorithm": "sha256", "value": sha(part).hex()} for part in hashed]
         spec = {"envelopeHash": hashes[0], "payloadHash": hashes[1], "signatures": [signer]}
         leaf = sha(b"\0", canonical({"apiVersion": "0.0.1", "kind": "dsse", "spec": spec}))
         found = root_by_path(leaf, logged["index"], int(text[1]), [*map(unhex, logged["path"])])
         need(found == base64.b64decode(text[2]), f"{logged['exhibit']}: not in the log")
-    print(f"ok   log: all seven statements are among the {text[1]} leaves of {text[0]}")
+    print(f"ok   log: all {len(statements)} statements are among the {text[1]} leaves of {text[0]}")
 
 def check(certificate, proof_file, trust=None):
     document = read_canonical(certificate, "certificate")
-    exhibits, indices = document["exhibits"], [e["index"] for e in document["exhibits"]]
+    exhibits, extensions = document["exhibits"], document.get("extensions", [])
+    need("extensions" not in document or extensions, "an empty list of extensions is not written")
+    indices = [e["index"] for e in exhibits[:1] + extensions + exhibits[1:]]
     in_order = [e["exhibit"] for e in exhibits] == EXHIBITS and indices == sorted(set(indices))
+    in_order = in_order and all(e["exhibit"] == "poolExtension" for e in extensions)
     need(in_order and document["format"] == "obelus-certificate/v1", "the exhibits are not one of each, in log order")
-    payloads = [base64.b64decode(e["envelope"]["payload"], validate=True) for e in exhibits]
+    payloads = [payload_of(e) for e in exhibits]
     said = {name: read_canonical(payload, name) for name, payload in zip(EXHIBITS, payloads)}
     need(document["rowProofFile"] == said["certificate"]["predicate"]["id"] + ".rowproof.json", "another file name")
     check_citations(document, said)

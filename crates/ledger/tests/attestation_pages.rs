@@ -8,8 +8,8 @@ use obelus_ledger::{
     canonical,
     dsse::LARGEST_PAYLOAD_BYTES,
     statement::{
-        Campaign, Certificate, Erasure, Predicate, SourceManifest, SourceProvenance, Statement, TrainingRun,
-        VerificationProtocol, VerificationRun,
+        Campaign, Certificate, Erasure, PoolExtension, Predicate, SourceManifest, SourceProvenance, Statement,
+        TrainingRun, VerificationProtocol, VerificationRun,
     },
 };
 use serde_json::Value;
@@ -22,12 +22,13 @@ fn file_of<P: Predicate>() -> String {
     format!("{}.md", P::NAME.replace('/', "-"))
 }
 
-/// Names of fields as pages write them: `field`, `list[]` of texts, `list[].field` of objects.
+/// Names of fields as pages write them: `field`, `list[]` of texts, `list[].field` and `object.field` of objects.
 fn names(value: &Value, prefix: &str, found: &mut BTreeSet<String>) {
     for (name, value) in value.as_object().unwrap() {
         match value.as_array().map(|items| items.first().expect("an example list has an element")) {
             Some(item) if item.is_object() => names(item, &format!("{prefix}{name}[]."), found),
             Some(_) => drop(found.insert(format!("{prefix}{name}[]"))),
+            None if value.is_object() => names(value, &format!("{prefix}{name}."), found),
             None => drop(found.insert(format!("{prefix}{name}"))),
         }
     }
@@ -94,6 +95,7 @@ fn check<P: Predicate>() {
 #[test]
 fn every_predicate_has_a_page_that_states_exactly_its_fields() {
     check::<Campaign>();
+    check::<PoolExtension>();
     check::<SourceManifest>();
     check::<SourceProvenance>();
     check::<TrainingRun>();
@@ -101,6 +103,21 @@ fn every_predicate_has_a_page_that_states_exactly_its_fields() {
     check::<Erasure>();
     check::<VerificationRun>();
     check::<Certificate>();
+}
+
+/// A field that may be missing would be missed by the comparison, were it missing from the example and the page.
+#[test]
+fn fields_that_may_be_missing_are_on_their_pages() {
+    let stated = |file: String| stated_fields(&std::fs::read_to_string(folder().join(file)).unwrap());
+    for (page, field) in [
+        (stated(file_of::<PoolExtension>()), "previous"),
+        (stated(file_of::<SourceManifest>()), "extension"),
+        (stated(file_of::<TrainingRun>()), "adaptation.kind"),
+        (stated(file_of::<TrainingRun>()), "adaptation.grown"),
+        (stated(file_of::<TrainingRun>()), "adaptation.measurement"),
+    ] {
+        assert!(page.iter().any(|stated| stated == field), "{field}");
+    }
 }
 
 #[test]
@@ -122,6 +139,7 @@ fn the_readme_leads_to_every_page_of_the_folder() {
     let readme = std::fs::read_to_string(folder().join("README.md")).unwrap();
     let pages = [
         file_of::<Campaign>(),
+        file_of::<PoolExtension>(),
         file_of::<SourceManifest>(),
         file_of::<SourceProvenance>(),
         file_of::<TrainingRun>(),
@@ -130,6 +148,7 @@ fn the_readme_leads_to_every_page_of_the_folder() {
         file_of::<VerificationRun>(),
         file_of::<Certificate>(),
         "certificate-document.md".to_owned(),
+        "adaptation-document.md".to_owned(),
     ];
     let mut found = 0;
     for entry in std::fs::read_dir(folder()).unwrap() {

@@ -115,3 +115,18 @@ fn read(path: &Path) -> Result<Vec<u8>, VerifyError> {
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proof_belongs_to_the_document_of_its_name() {
+        let found = |name: &str| document_name(Path::new(name));
+        assert_eq!(found("case/OB-2026-0001.rowproof.json").as_deref(), Some("OB-2026-0001.json"));
+        for proof in ["demo.adaptation-4.changeproof.json", "demo.adaptation-4.growthproof.json"] {
+            assert_eq!(found(proof).as_deref(), Some("demo.adaptation-4.json"));
+        }
+        assert_eq!(found("OB-2026-0001.json"), None);
+    }
+}

@@ -9,7 +9,7 @@ use std::{
 use obelus_core::Digest;
 use obelus_ledger::{canonical, row_proof::RowProof};
 
-use crate::fixture::{Draft, Fixture, Setting, USUAL};
+use crate::fixture::{Draft, Fixture, GROWN, Setting, USUAL};
 
 /// A folder with the fixture's files, removed at the end.
 struct Folder(PathBuf);
@@ -103,4 +103,48 @@ fn the_independent_check_refuses_a_tampered_certificate() {
     let mut stranger = Fixture::usual();
     stranger.trust.keys.clear();
     check("stranger", &stranger, &WITH_LOG, 1, "not trusted");
+}
+
+#[test]
+fn the_independent_check_follows_the_pool_through_its_extensions() {
+    let grown = || Fixture::new(GROWN, &mut |_| ());
+    check("grown", &grown(), &WITH_LOG, 0, "all 9 statements");
+    let everywhere = Fixture::new(Setting { struck: &[0, 1, 4], ..GROWN }, &mut |_| ());
+    check("everywhere", &everywhere, &WITH_LOG, 0, "Everything agrees");
+    let spoiled = |spoil: fn(Draft<'_>)| Fixture::new(GROWN, &mut { spoil });
+    let refused = [
+        spoiled(|draft| {
+            if let Draft::Extension(1, _, said) = draft {
+                said.previous = None;
+            }
+        }),
+        spoiled(|draft| {
+            if let Draft::Extension(0, _, said) = draft {
+                said.base = 9;
+            }
+        }),
+        spoiled(|draft| {
+            if let Draft::Manifest(_, said) = draft {
+                said.extension = None;
+            }
+        }),
+        Fixture::new(Setting { extensions: &[2, 11], ..GROWN }, &mut |_| ()),
+        Fixture::new(Setting { segments: [0, 4, 0, 2, 3], ..GROWN }, &mut |_| ()),
+    ];
+    let because = ["extension before it", "does not continue", "another pool", "in log order", "no segment"];
+    for (i, (fixture, because)) in refused.iter().zip(because).enumerate() {
+        check(&format!("pool-{i}"), fixture, &WITH_LOG, 1, because);
+    }
+    let mut cut = grown();
+    cut.document.extensions.pop();
+    check("cut", &cut, &WITH_LOG, 1, "another pool");
+    // Strikes of a model that an adaptation made are counted from there.
+    for (generation, status) in [(5, 0), (4, 1), (1, 1)] {
+        let adapted = Fixture::new(GROWN, &mut |draft| match draft {
+            Draft::Training(_, said) => said.adaptation = Some(crate::adaptations::adaptation(4)),
+            Draft::Erasure(_, said) => said.generation = generation,
+            _ => (),
+        });
+        check(&format!("generation-{generation}"), &adapted, &WITH_LOG, status, "");
+    }
 }
