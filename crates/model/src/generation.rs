@@ -5,7 +5,7 @@
 use sha2::{Digest, Sha256};
 use tch::{Device, Kind, Tensor, no_grad};
 
-use crate::{LitSinks, Packing, SourceMask, Transformer, decoder::Cache};
+use crate::{AttentionKernel, LitSinks, Packing, SourceMask, Transformer, decoder::Cache};
 
 /// How continuations are chosen.
 #[derive(Clone, Copy, Debug)]
@@ -106,6 +106,12 @@ impl Decoding {
         let last: Vec<i64> = lengths.iter().map(|l| (end += l, end - 1).1).collect();
         let logits = model.logits(&hidden.index_select(0, &Tensor::from_slice(&last).to_device(model.device())));
         (Self { cache, sinks: light(&packing), packing }, logits)
+    }
+
+    /// What attention of the next token of each row is computed with.
+    pub fn attention_kernel(&mut self, model: &Transformer) -> AttentionKernel {
+        let ids = self.cache.positions().zeros_like();
+        model.kernel_of_next(&ids, &mut self.cache)
     }
 
     /// Logits `[rows, vocab]` after the last token that was added to each row. A row that has none repeats token 0.

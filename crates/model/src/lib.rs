@@ -42,6 +42,7 @@ pub use adaptation::{grow, renew};
 pub use batches::{Batch, TrainingDocument, TrainingSet};
 pub use checkpoint::{load_tensors, save_tensors};
 pub use config::{Control, ModelConfig, Preset, TrainingConfig};
+pub use decoder::AttentionKernel;
 pub use element_type::ElementType;
 pub use error::ModelError;
 pub use file_stamp::FileStamp;

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::{
-    Batch, ElementType, LitSinks, ModelConfig, ModelError, Preset, SourceMask, TrainingSet, Transformer,
+    AttentionKernel, Batch, ElementType, LitSinks, ModelConfig, ModelError, Preset, SourceMask, TrainingSet,
+    Transformer,
     adamw::{AdamW, Step},
     batches::Part,
     decoder::Decoder,
@@ -255,6 +256,13 @@ impl Trainer {
     /// the device. Nothing here waits for the device, so that a GPU never runs dry.
     pub fn step(&mut self, batch: &Batch<'_>, rate: f64) -> (Tensor, Tensor) {
         self.descend(batch.parts.iter(), rate)
+    }
+
+    /// What attention in a step on this batch is computed with.
+    pub fn attention_kernel(&self, batch: &Batch<'_>) -> AttentionKernel {
+        let decoder = self.current();
+        let kernels = batch.parts.iter().map(|p| decoder.kernel(&no_grad(|| decoder.embed(&p.inputs)), &p.packing));
+        kernels.min().unwrap_or(AttentionKernel::Unfused)
     }
 
     /// One optimizer step along the gradient of all parts together.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor};
 
 use crate::{
-    LitSinks, ModelConfig, ModelError, SourceMask,
+    AttentionKernel, LitSinks, ModelConfig, ModelError, SourceMask,
     decoder::{Cache, Decoder},
     packing::Packing,
     parameters::Weights,
@@ -124,6 +124,12 @@ impl Transformer {
         self.decoder.hidden(&self.decoder.embed(tokens), packing, sinks, None)
     }
 
+    /// What attention within texts is computed with, for token ids `[rows, tokens]`.
+    pub fn attention_kernel(&self, tokens: &Tensor) -> AttentionKernel {
+        let (rows, length) = tokens.size2().expect("token ids have two dimensions");
+        self.decoder.kernel(&self.decoder.embed(&tokens.reshape([-1])), &Packing::even(rows, length, false))
+    }
+
     /// Logits `[.., vocab]` of hidden states `[.., d_model]`, float32.
     pub fn logits(&self, hidden: &Tensor) -> Tensor {
         hidden.linear::<&Tensor>(self.decoder.head(), None).to_kind(Kind::Float)
@@ -136,6 +142,10 @@ impl Transformer {
     /// As [`Transformer::packed_hidden`], keeping keys and values.
     pub(crate) fn prefill(&self, tokens: &Tensor, packing: &Packing, sinks: &LitSinks, cache: &mut Cache) -> Tensor {
         self.decoder.hidden(&self.decoder.embed(tokens), packing, sinks, Some(cache))
+    }
+
+    pub(crate) fn kernel_of_next(&self, tokens: &Tensor, cache: &mut Cache) -> AttentionKernel {
+        self.decoder.kernel_of_next(&self.decoder.embed(tokens), cache)
     }
 
     /// Hidden states `[rows, d_model]` of one new token a row, int64 `[rows]`.

@@ -65,3 +65,15 @@ fn shapes_that_cannot_be_measured_are_refused() {
     let said = here.run(&wide);
     assert!(said.refused(3).contains("--out"), "{}", said.stderr);
 }
+
+#[test]
+fn training_and_decoding_say_what_attention_is_computed_with() {
+    let here = Installation::empty();
+    let shape = [&SMALL[2..], &["--threads", "1"]].concat();
+    let train = here.run(&[&["bench", "train", "--docs", "2", "--tokens", "8", "--steps", "1"], &shape[..]].concat());
+    assert_eq!(train.json(0)["attention"], "flash");
+    let decode =
+        here.run(&[&["bench", "decode", "--batch", "2", "--prompt", "5", "--tokens", "2"], &shape[..]].concat());
+    let figures = decode.json(0);
+    assert_eq!((&figures["attention"], &figures["prefill_attention"]), (&"flash".into(), &"flash".into()), "{figures}");
+}

@@ -71,23 +71,38 @@ impl Decoder {
         packing: &Packing,
         cache: Option<(&mut Cache, usize)>,
     ) -> Tensor {
+        let parts = self.of_spans(layer, x, turns, packing, cache);
+        let attended = parts
+            .iter()
+            .map(|[q, k, v]| {
+                let (documents, length) = (q.size()[0], q.size()[2]);
+                let y = self.product(q, k, v, None, true);
+                y.transpose(1, 2).reshape([documents * length, -1])
+            })
+            .collect();
+        join(attended).linear::<&Tensor>(&layer.o, None)
+    }
+
+    /// Queries, keys and values `[documents, heads, tokens, head_dim]` of each run of equally long documents.
+    fn of_spans(
+        &self,
+        layer: &LayerWeights,
+        x: &Tensor,
+        turns: &Turns,
+        packing: &Packing,
+        cache: Option<(&mut Cache, usize)>,
+    ) -> Vec<[Tensor; 3]> {
         let (q, k, v) = self.project(layer, x, turns);
         if let Some((cache, l)) = cache {
             cache.fill(l, &k, &v);
         }
         let spans = &packing.spans;
         let parts = cut(&q, spans).into_iter().zip(cut(&k, spans)).zip(cut(&v, spans)).zip(spans);
-        let attended = parts
+        parts
             .map(|(((q, k), v), (documents, length))| {
-                let split = |t: Tensor| {
-                    let heads = t.size()[1];
-                    t.view([*documents, *length, heads, -1]).transpose(1, 2)
-                };
-                let y = self.product(&split(q), &split(k), &split(v), None, true);
-                y.transpose(1, 2).reshape([documents * length, -1])
+                [q, k, v].map(|t| t.view([*documents, *length, t.size()[1], -1]).transpose(1, 2))
             })
-            .collect();
-        join(attended).linear::<&Tensor>(&layer.o, None)
+            .collect()
     }
 
     /// Attention of one new token a row over what the cache holds, `[rows, d_model]` to the same.
@@ -99,14 +114,81 @@ impl Decoder {
         cache: &mut Cache,
         l: usize,
     ) -> Tensor {
-        let (q, k, v) = self.project(layer, x, turns);
-        let (k, v) = cache.append(l, &k, &v);
-        let y = self.product(&q.unsqueeze(2), &k, &v, cache.visible(), false);
+        let [q, k, v] = self.of_next(layer, x, turns, cache, l);
+        let y = self.product(&q, &k, &v, cache.visible(), false);
         y.reshape([x.size()[0], -1]).linear::<&Tensor>(&layer.o, None)
     }
 
+    /// Queries `[rows, heads, 1, head_dim]` of one new token a row, keys and values of all tokens.
+    fn of_next(&self, layer: &LayerWeights, x: &Tensor, turns: &Turns, cache: &mut Cache, l: usize) -> [Tensor; 3] {
+        let (q, k, v) = self.project(layer, x, turns);
+        let (k, v) = cache.append(l, &k, &v);
+        [q.unsqueeze(2), k, v]
+    }
+
     fn product(&self, q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, causal: bool) -> Tensor {
-        let grouped = self.config.heads != self.config.kv_heads;
-        Tensor::scaled_dot_product_attention::<&Tensor>(q, k, v, mask, 0.0, causal, None, grouped)
+        Tensor::scaled_dot_product_attention(q, k, v, mask, 0.0, causal, None, self.grouped())
+    }
+
+    fn grouped(&self) -> bool {
+        self.config.heads != self.config.kv_heads
+    }
+
+    /// Which kernel attention of whole documents runs, from the tensors that the first layer calls it with: `x` are
+    /// embeddings `[tokens, d_model]`. Where runs of documents differ, the least of them.
+    pub fn kernel(&self, x: &Tensor, packing: &Packing) -> AttentionKernel {
+        let (layer, turns) = (&self.weights.layers[0], self.rotary.at(&packing.positions(self.device())));
+        let h = self.normalise(x, &layer.attn_norm);
+        let parts = self.of_spans(layer, &h, &turns, packing, None);
+        let kernels = parts.iter().map(|[q, k, v]| AttentionKernel::of(q, k, v, None, true, self.grouped()));
+        kernels.min().unwrap_or(AttentionKernel::Unfused)
+    }
+
+    /// Which kernel attention of one new token a row runs, `x` `[rows, d_model]`. The cache stays as it was.
+    pub fn kernel_of_next(&self, x: &Tensor, cache: &mut Cache) -> AttentionKernel {
+        let (layer, turns) = (&self.weights.layers[0], self.rotary.at(cache.positions()));
+        // What this stores, the token itself will overwrite.
+        let [q, k, v] = self.of_next(layer, &self.normalise(x, &layer.attn_norm), &turns, cache, 0);
+        AttentionKernel::of(&q, &k, &v, cache.visible(), false, self.grouped())
+    }
+}
+
+/// What libtorch computes attention with, the slowest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AttentionKernel {
+    /// Separate products with the whole matrix of scores between them.
+    Unfused,
+    /// A kernel that this program does not know.
+    Other,
+    /// Memory-efficient attention.
+    Efficient,
+    /// cuDNN's.
+    Cudnn,
+    /// FlashAttention, or its counterpart on a CPU.
+    Flash,
+}
+
+impl AttentionKernel {
+    /// libtorch's name for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unfused => "math",
+            Self::Other => "other",
+            Self::Efficient => "efficient",
+            Self::Cudnn => "cudnn",
+            Self::Flash => "flash",
+        }
+    }
+
+    /// What libtorch chooses for a call with these arguments.
+    fn of(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, causal: bool, grouped: bool) -> Self {
+        // The values of at::SDPBackend.
+        match Tensor::internal_fused_sdp_choice(q, k, v, mask, 0.0, causal, None, grouped) {
+            0 => Self::Unfused,
+            1 => Self::Flash,
+            2 => Self::Efficient,
+            3 => Self::Cudnn,
+            _ => Self::Other,
+        }
     }
 }

@@ -13,6 +13,7 @@ use tch::{Device, Kind, Tensor};
 pub(crate) use cache::Cache;
 
 use crate::{LitSinks, ModelConfig, packing::Packing, parameters::Weights};
+pub use attention::AttentionKernel;
 use attention::Rotary;
 
 /// Added to the mean square before its root, as in LLaMA.

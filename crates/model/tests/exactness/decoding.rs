@@ -1,6 +1,8 @@
 //! Continuations: with a cache as without, in a batch as alone, and across the end of the context.
 
-use obelus_model::{LitSinks, ModelConfig, Prompt, Sampling, SourceMask, Transformer, generate};
+use obelus_model::{
+    AttentionKernel, Decoding, LitSinks, ModelConfig, Prompt, Sampling, SourceMask, Transformer, generate,
+};
 use tch::Tensor;
 
 use crate::{config, masks, parameters, tokens};
@@ -80,5 +82,24 @@ fn a_text_may_outgrow_the_context() {
         let text = prompt(length, &config);
         let added = generate(&model, &[Prompt { tokens: &text, mask: None }], greedy(50), |_, _| false);
         assert_eq!(added[0].len(), 50, "from {length} tokens");
+    }
+}
+
+#[test]
+fn a_new_token_is_attended_by_a_fused_kernel_and_asking_changes_nothing() {
+    let config = config();
+    let model = Transformer::new(config.clone(), &parameters(&config)).unwrap();
+    for lengths in [[6, 6], [6, 9]] {
+        let texts = lengths.map(|n| prompt(n, &config));
+        let prompts: Vec<Prompt<'_>> = texts.iter().map(|t| Prompt { tokens: t, mask: None }).collect();
+        let added = vec![vec![1], vec![2]];
+        let continued = |ask: bool| {
+            let (mut decoding, _) = tch::no_grad(|| Decoding::start(&model, &prompts, &[vec![], vec![]], 4));
+            if ask {
+                assert_eq!(decoding.attention_kernel(&model), AttentionKernel::Flash, "{lengths:?}");
+            }
+            tch::no_grad(|| decoding.next(&model, &added))
+        };
+        assert!(continued(true).equal(&continued(false)));
     }
 }

@@ -1,7 +1,8 @@
 //! Training steps: gradients, clipping and AdamW against the float64 definition, batch after batch.
 
 use obelus_model::{
-    ElementType, Form, LitSinks, Preset, RunSettings, SourceMask, Trained, Trainer, TrainingDocument, TrainingSet,
+    AttentionKernel, ElementType, Form, LitSinks, Preset, RunSettings, SourceMask, Trained, Trainer, TrainingDocument,
+    TrainingSet,
 };
 use tch::{Device, Tensor};
 
@@ -179,4 +180,20 @@ fn bfloat16_follows_float32_within_its_precision() {
         assert!((a - b).abs() < 2e-2, "step {step}: {a} in float32, {b} in bfloat16");
     }
     assert_ne!(float32, bfloat16);
+}
+
+#[test]
+fn attention_is_fused_on_a_cpu() {
+    for trained in [Trained::All, Trained::Sinks] {
+        for compute in [ElementType::Float32, ElementType::Bfloat16] {
+            let mut preset = Preset::named("tiny").unwrap();
+            preset.model = config();
+            let set = unfiltered(&preset);
+            let mut trainer = Trainer::new(&preset, RunSettings { trained, compute, ..settings(1, 100) }).unwrap();
+            let batch = set.batch(&set.order(1, 0), Device::Cpu);
+            assert_eq!(trainer.attention_kernel(&batch), AttentionKernel::Flash, "{trained:?} {compute:?}");
+            let ids = tokens(2, 7, preset.model.vocab);
+            assert_eq!(trainer.model().unwrap().attention_kernel(&ids), AttentionKernel::Flash);
+        }
+    }
 }

@@ -49,7 +49,12 @@ pub fn run(arguments: &BenchDecode, output: &Output) -> Result<Answer> {
         Ok(())
     };
     // Once unmeasured, to choose kernels and allocate buffers.
-    drop(Decoding::start(&model, &prompts, &added, more as usize));
+    let (mut decoding, _) = Decoding::start(&model, &prompts, &added, more as usize);
+    let attention = decoding.attention_kernel(&model);
+    let ids: Vec<i64> = texts.concat().into_iter().map(i64::from).collect();
+    let ids = Tensor::from_slice(&ids).view([i64::from(batch), i64::from(length)]).to_device(device);
+    let prefill_attention = model.attention_kernel(&ids);
+    drop(decoding);
     let started = Instant::now();
     let (mut decoding, logits) = Decoding::start(&model, &prompts, &added, more as usize);
     take(&logits, &mut added)?;
@@ -68,6 +73,8 @@ pub fn run(arguments: &BenchDecode, output: &Output) -> Result<Answer> {
         "tokens_per_second": rate,
         "first_token_ms": first_token * 1e3,
         "prefill_tokens_per_second": f64::from(length) * f64::from(batch) / first_token,
+        "attention": attention.name(),
+        "prefill_attention": prefill_attention.name(),
         "batch": batch,
         "sources": sources,
         "prompt": length,

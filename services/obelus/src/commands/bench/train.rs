@@ -5,9 +5,11 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use obelus_core::{Digest, SplitMix64};
 use obelus_model::{
-    Form, Preset, RunSettings, SourceMask, Trained, Trainer, TrainingDocument, TrainingSet, learning_rate,
+    AttentionKernel, Form, Preset, RunSettings, SourceMask, Trained, Trainer, TrainingDocument, TrainingSet,
+    learning_rate,
 };
 use serde_json::json;
+use tch::Device;
 
 use crate::{
     arguments::{BenchTrain, TrainForm},
@@ -46,6 +48,13 @@ pub fn run(arguments: &BenchTrain, output: &Output) -> Result<Answer> {
     let set = training_set(arguments, &preset, steps)?;
     let mut trainer = Trainer::new(&preset, settings)?;
     let order = set.order(1, 0);
+    let attention = trainer.attention_kernel(&set.batch(&order[..order.len().min(set.batch_rows())], device));
+    ensure!(
+        device == Device::Cpu || attention != AttentionKernel::Unfused,
+        "on {} libtorch has no fused attention for this shape and element type, so that training there is not what is to \
+         be measured; try --dtype bfloat16, or another head width",
+        arguments.device
+    );
     let mut batches = order.chunks(set.batch_rows()).enumerate();
     let mut tokens = 0;
     let mut step = |trainer: &mut Trainer| {
@@ -74,6 +83,7 @@ pub fn run(arguments: &BenchTrain, output: &Output) -> Result<Answer> {
         "tokens_per_second": rate,
         "seconds_per_step": seconds / f64::from(arguments.steps.get()),
         "form": arguments.form.name(),
+        "attention": attention.name(),
         "config": preset.model,
         "parameters": preset.model.parameters(),
         "docs": arguments.docs,
