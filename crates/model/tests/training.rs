@@ -139,16 +139,23 @@ fn the_filter_sends_unsupported_tokens_to_the_sinks_alone() {
 }
 
 #[test]
-fn a_strike_is_proved_by_the_weight_tree() {
+fn a_strike_is_proved_by_the_weight_tree_in_every_segment() {
+    let mut preset = Preset::named("tiny").unwrap();
+    preset.model = preset.model.grown(2).unwrap();
+    for segment in 0..3 {
+        strike_is_proved(&preset, segment);
+    }
+}
+
+fn strike_is_proved(preset: &Preset, segment: u64) {
     use obelus_ledger::row_proof::RowProof;
     use obelus_model::WeightTree;
 
-    let preset = Preset::named("tiny").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let (weights, moments) = (folder.path().join("w.safetensors"), folder.path().join("m.safetensors"));
-    trainer(&preset).save_weights(&weights, &moments).unwrap();
+    trainer(preset).save_weights(&weights, &moments).unwrap();
     let read = || WeightTree::read(&weights, 1, |_| ()).unwrap();
-    let mask = SourceMask::derive(&[2; 32], 0, &preset.model).unwrap();
+    let mask = SourceMask::derive(&[2; 32], segment, &preset.model).unwrap();
     let before = read();
     let struck = before.leaves_of(&mask).unwrap();
     let proof = RowProof::new(before.nodes(), &struck).unwrap();

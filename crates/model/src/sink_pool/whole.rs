@@ -110,3 +110,45 @@ impl WholePool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Preset, sink_pool::rows::RowPool};
+
+    #[test]
+    fn moves_lit_rows_as_the_pool_in_main_memory_does_and_no_others() {
+        let preset = Preset::named("tiny").unwrap();
+        let (mut whole, mut rows) = (WholePool::new(&preset.model, Device::Cpu), RowPool::new(&preset.model));
+        // What zeros alone would hide: values of both signs.
+        let start: BTreeMap<String, Tensor> = (0..2)
+            .flat_map(|l| (0..3).map(move |m| name(l, m)))
+            .map(|name| (name, (Tensor::arange(64 * 32, (Kind::Float, Device::Cpu)) * 0.7).sin().view([64, 32]) * 0.1))
+            .collect();
+        let mask = SourceMask::derive(&[1; 32], 0, &preset.model).unwrap();
+        whole.restore(&start);
+        rows.restore(&start);
+        for t in 1..=5 {
+            let step = Step::new(&preset.training, t, 1e-3);
+            let sinks = whole.light(&[&mask], &[(1, 10)], Kind::Float);
+            let gradients: Vec<Tensor> = super::super::leaves(&sinks).into_iter().map(|w| w.cos().detach()).collect();
+            whole.collect(&[&mask], &gradients);
+            whole.step(Some(&Tensor::from(0.7f32)), &step);
+            rows.light(&[&mask], &[(1, 10)], Kind::Float);
+            rows.collect(&[&mask], &gradients);
+            rows.step(0.7, &step);
+        }
+        let (whole, rows) = (whole.tensors(), rows.tensors());
+        for (name, tensor) in &whole {
+            assert!((tensor - &rows[name]).abs().max().double_value(&[]) < 1e-6, "{name}");
+        }
+        for (l, lit) in mask.per_layer.iter().enumerate() {
+            let lit = Tensor::from_slice(&lit.iter().map(|n| i64::from(*n)).collect::<Vec<_>>());
+            for name in (0..3).map(|m| name(l, m)) {
+                let others = |t: &Tensor| t.index_fill(0, &lit, 0.0).contiguous().view_dtype(Kind::Int);
+                assert!(others(&whole[&name]).equal(&others(&start[&name])), "{name}");
+                assert!(!whole[&name].equal(&start[&name]), "{name}");
+            }
+        }
+    }
+}

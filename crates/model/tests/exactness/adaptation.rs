@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use obelus_model::{
-    Form, ModelConfig, ModelError, Preset, RunSettings, SourceMask, Trained, Trainer, TrainingDocument, TrainingSet,
-    Transformer, grow, renew, save_tensors, zero_rows,
+    ElementType, Form, ModelConfig, ModelError, Preset, RunSettings, SourceMask, Trained, Trainer, TrainingDocument,
+    TrainingSet, Transformer, grow, renew, save_tensors, zero_rows,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -54,8 +54,8 @@ fn newcomers(mask: &SourceMask, config: &ModelConfig) -> TrainingSet {
 }
 
 /// Trains sinks from `tensors` on; the weights after it and the loss of each step.
-fn adapted(preset: &Preset, tensors: &Named, set: &TrainingSet, steps: u64) -> (Named, Vec<f64>) {
-    let mut trainer = Trainer::new(preset, sinks_alone(steps)).unwrap();
+fn adapted(preset: &Preset, tensors: &Named, set: &TrainingSet, settings: RunSettings) -> (Named, Vec<f64>) {
+    let mut trainer = Trainer::new(preset, settings).unwrap();
     trainer.restore(tensors, 0);
     let mut losses = Vec::new();
     let watch = |p: &obelus_model::Progress| {
@@ -112,7 +112,7 @@ fn a_source_is_added_in_fresh_rows_and_nothing_else_moves() {
     grow(&mut grown, &preset.model).unwrap();
     let mut renewed = copies(&grown);
     renew(&mut renewed, &mask, preset.training.init_std, 5).unwrap();
-    let (after, losses) = adapted(&preset, &renewed, &newcomers(&mask, &preset.model), 20);
+    let (after, losses) = adapted(&preset, &renewed, &newcomers(&mask, &preset.model), sinks_alone(20));
     assert!(losses[19] < losses[0] - 0.5, "it learns: {losses:?}");
     assert_untouched(&grown, &after, &mask);
     let moved = |name: &str| !after[name].narrow(0, 64, 1).equal(&renewed[name].narrow(0, 64, 1));
@@ -146,9 +146,12 @@ fn a_source_is_added_in_fresh_rows_and_nothing_else_moves() {
 fn a_source_is_added_in_its_seeded_rows_and_nothing_else_moves() {
     let (preset, before) = trained(64);
     let mask = SourceMask::derive(&[9; 32], 0, &preset.model).unwrap();
-    let (after, losses) = adapted(&preset, &before, &newcomers(&mask, &preset.model), 20);
-    assert!(losses[19] < losses[0] - 0.5, "it learns: {losses:?}");
-    assert_untouched(&before, &after, &mask);
+    let set = newcomers(&mask, &preset.model);
+    for compute in [ElementType::Float32, ElementType::Bfloat16] {
+        let (after, losses) = adapted(&preset, &before, &set, RunSettings { compute, ..sinks_alone(20) });
+        assert!(losses[19] < losses[0] - 0.5, "it learns in {compute:?}: {losses:?}");
+        assert_untouched(&before, &after, &mask);
+    }
 }
 
 #[test]
@@ -175,7 +178,7 @@ fn repair_fits_the_survivors_and_leaves_the_backbone_and_unlit_rows_alone() {
     let documents: Vec<_> = documents(preset.model.vocab).into_iter().filter(|d| d.source > 0).collect();
     let masks: Vec<_> = all.iter().cloned().map(Some).collect();
     let set = TrainingSet::new(documents.clone(), masks.clone(), preset.model.context, 4).unwrap();
-    let (after, _) = adapted(&preset, &renewed, &set, 40);
+    let (after, _) = adapted(&preset, &renewed, &set, sinks_alone(40));
     assert_untouched(&before, &after, &survivors);
 
     let order = set.order(0, 0);
@@ -224,7 +227,7 @@ fn a_run_of_sinks_alone_resumes_bit_for_bit() {
     let (preset, before) = trained(64);
     let mask = SourceMask::derive(&[9; 32], 0, &preset.model).unwrap();
     let set = newcomers(&mask, &preset.model);
-    let (whole, _) = adapted(&preset, &before, &set, 12);
+    let (whole, _) = adapted(&preset, &before, &set, sinks_alone(12));
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
     let mut first = Trainer::new(&preset, sinks_alone(12)).unwrap();

@@ -31,8 +31,7 @@ fn sources_in_different_segments_are_computed_together() {
     let config = config().grown(2).unwrap();
     let p = parameters(&config);
     let exact = p.iter().map(|(n, t)| (n.clone(), t.to_kind(Kind::Double))).collect();
-    let masks: Vec<SourceMask> =
-        [0, 2, 1, 0].iter().zip(0..).map(|(s, i)| SourceMask::derive(&[i; 32], *s, &config).unwrap()).collect();
+    let masks = masks(&config, 4);
     let ids = tokens(4, 9, config.vocab);
     let model = Transformer::new(config.clone(), &p).unwrap();
     let own = model.logits(&model.hidden(&ids, &model.light_rows(&masks.iter().collect::<Vec<_>>())));

@@ -26,8 +26,10 @@ fn config() -> ModelConfig {
     config
 }
 
+/// Masks of sources that lie in the pool's segments by turns.
 fn masks(config: &ModelConfig, sources: u8) -> Vec<SourceMask> {
-    (0..sources).map(|s| SourceMask::derive(&[s; 32], 0, config).unwrap()).collect()
+    let segments = config.segments.len() as u64;
+    (0..sources).map(|s| SourceMask::derive(&[s; 32], u64::from(s) % segments, config).unwrap()).collect()
 }
 
 /// libtorch's generator belongs to all threads: seeding it and drawing from it is one thing.

@@ -1,8 +1,8 @@
 //! Training steps: gradients, clipping and AdamW against the float64 definition, batch after batch.
 
 use obelus_model::{
-    AttentionKernel, ElementType, Form, LitSinks, Preset, RunSettings, SourceMask, Trained, Trainer, TrainingDocument,
-    TrainingSet,
+    Assignment, AttentionKernel, ElementType, Form, LitSinks, Preset, RunSettings, SourceMask, Trained, Trainer,
+    TrainingDocument, TrainingSet,
 };
 use tch::{Device, Tensor};
 
@@ -87,6 +87,17 @@ fn steps_with_the_support_filter_follow_the_definition() {
     preset.training.init_std = 0.2;
     // Small enough that some steps clip and some do not.
     preset.training.clip = 1.0;
+    follows_the_definition(&preset, true, Trained::All);
+}
+
+#[test]
+fn steps_with_sources_in_different_segments_follow_the_definition() {
+    let mut preset = Preset::named("tiny").unwrap();
+    preset.model = config().grown(1).unwrap();
+    preset.training.init_std = 0.2;
+    follows_the_definition(&preset, true, Trained::All);
+    preset.model = obelus_model::ModelConfig { assignment: Assignment::Disjoint, segments: vec![], ..config() };
+    preset.model = preset.model.assigned(3).unwrap();
     follows_the_definition(&preset, true, Trained::All);
 }
 
