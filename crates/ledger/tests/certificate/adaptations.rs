@@ -8,9 +8,10 @@ use obelus_ledger::{
     certificate::Exhibit,
     change_proof::ChangeProof,
     growth_proof::GrowthProof,
+    keys::Role,
     node_tree::NodeTree,
     statement::{Adaptation, PoolExtension, SourceManifest, Subject, TrainingRun},
-    trust::TrustedRoot,
+    trust::{TrustedKey, TrustedRoot},
     verify::{Input, ProofKind, companions, verify},
     weight_tree::{Layout, leaf_hash},
 };
@@ -20,6 +21,7 @@ use crate::{
         GROWN, LAYERS, at, campaign_salt, layout, listed, logged, manifest_root, named, neurons_of, presences, refusal,
         trusted_root, weight_leaves,
     },
+    flips::{check_all, flipped},
     statements::{Facts, sign},
 };
 
@@ -354,24 +356,38 @@ fn an_operator_cannot_state_what_the_document_does_not_bear_out() {
 }
 
 #[test]
+fn keys_that_were_not_valid_or_not_trusted_are_refused() {
+    let refused = |role: Role, change: fn(&mut TrustedKey), because: &str| {
+        let mut adapted = Adapted::added();
+        adapted.trust.keys.iter_mut().filter(|key| key.role == role).for_each(change);
+        check(&adapted, because);
+    };
+    for role in [Role::Registrar, Role::Model] {
+        refused(role, |key| key.valid_to = Some(at(-1)), "was not valid at");
+        refused(role, |key| key.role = Role::Issuer, "no trusted");
+    }
+    refused(Role::Log, |key| key.valid_to = Some(at(2)), "had ended before the training run");
+}
+
+#[test]
 fn every_flipped_byte_of_a_document_and_its_proofs_is_noticed() {
     for adapted in [Adapted::added(), Adapted::repaired()] {
         let (file, proofs) = (adapted.file(), adapted.proofs());
-        for at in 0..file.len() {
-            let mut changed = file.clone();
-            changed[at] ^= if at % 2 == 0 { 0x01 } else { 0x20 };
-            assert!(adapted.refusal(&changed, &[]).is_some(), "byte {at}");
-        }
+        check_all(file.len(), |at| {
+            let changed = flipped(&file, at, if at % 2 == 0 { 0x01 } else { 0x20 });
+            adapted.refusal(&changed, &[]).map(drop).ok_or_else(|| format!("byte {at}"))
+        });
         for which in 0..proofs.len() {
-            for at in 0..proofs[which].1.len() {
-                let mut changed = proofs[which].1.to_vec();
-                changed[at] ^= 0x01;
-                let mut at_hand = proofs.clone();
-                at_hand[which].1 = &changed;
-                assert!(adapted.refusal(&file, &at_hand).is_some(), "proof {which}, byte {at}");
-                at_hand[which].1 = &changed[..at];
-                assert!(adapted.refusal(&file, &at_hand).is_some(), "proof {which}, {at} bytes");
-            }
+            check_all(proofs[which].1.len(), |at| {
+                let changed = flipped(proofs[which].1, at, 0x01);
+                for proof in [&changed[..], &proofs[which].1[..at]] {
+                    let mut at_hand = proofs.clone();
+                    at_hand[which].1 = proof;
+                    let refused = adapted.refusal(&file, &at_hand);
+                    refused.ok_or_else(|| format!("proof {which}, byte {at} of {}", proof.len()))?;
+                }
+                Ok(())
+            });
         }
     }
 }

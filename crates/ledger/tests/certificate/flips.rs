@@ -9,7 +9,7 @@ use obelus_ledger::{
 use crate::fixture::{Fixture, refusal};
 
 /// Runs `case` for 0..count on all cores; says which cases are wrong.
-fn check_all(count: usize, case: impl Fn(usize) -> Result<(), String> + Sync) {
+pub fn check_all(count: usize, case: impl Fn(usize) -> Result<(), String> + Sync) {
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let wrong: Vec<String> = std::thread::scope(|scope| {
         let case = &case;
@@ -23,7 +23,7 @@ fn check_all(count: usize, case: impl Fn(usize) -> Result<(), String> + Sync) {
     assert!(wrong.is_empty(), "{} accepted, first: {}", wrong.len(), wrong[0]);
 }
 
-fn flipped(bytes: &[u8], at: usize, bits: u8) -> Vec<u8> {
+pub fn flipped(bytes: &[u8], at: usize, bits: u8) -> Vec<u8> {
     let mut changed = bytes.to_vec();
     changed[at] ^= bits;
     changed
