@@ -15,10 +15,12 @@ impl MigrationTrait for Migration {
     }
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // Every source so far has its sinks in the first segment, came with its model, and is in the model's corpus.
+        // Every source so far is in the first manifest, has its sinks in the first segment, came with its model, and is in
+        // the model's corpus.
+        let manifest = integer("manifest").default(1).to_owned();
         let segment = integer("segment").default(0).to_owned();
         let since = integer("since").default(1).to_owned();
-        for column in [segment, since, nullable_name(manager, "corpus")] {
+        for column in [manifest, segment, since, nullable_name(manager, "corpus")] {
             manager.alter_table(Table::alter().table("sources").add_column(column).to_owned()).await?;
         }
         let extensions = Table::create()

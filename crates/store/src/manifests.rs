@@ -1,8 +1,10 @@
 //! Source manifests: which sources of a campaign a training may use. Not here: their trees and proofs.
 
+use obelus_core::Digest;
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
 
 use crate::{
+    column::Sha256,
     database::{Connected, Read, Write},
     entities::manifests::{Column, Entity},
     error::{Error, Result},
@@ -29,6 +31,14 @@ pub async fn create(write: &Write, manifest: Manifest) -> Result<()> {
 /// When the database fails.
 pub async fn get(db: &impl Read, lineage: &str, generation: i64) -> Result<Option<Manifest>> {
     Ok(Entity::find_by_id((lineage.to_owned(), generation)).one(db.connection()).await?)
+}
+
+/// The manifest with this statement.
+///
+/// # Errors
+/// When the database fails.
+pub async fn stated(db: &impl Read, statement: &Digest) -> Result<Option<Manifest>> {
+    Ok(Entity::find().filter(Column::Statement.eq(Sha256(*statement))).one(db.connection()).await?)
 }
 
 /// The newest manifest of a campaign.

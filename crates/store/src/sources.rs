@@ -18,7 +18,7 @@ use crate::{
 
 pub use crate::entities::sources::Model as Source;
 
-/// Rows of one INSERT: 10 values each, and SQLite takes 32,766.
+/// Rows of one INSERT: 11 values each, and SQLite takes 32,766.
 const SOURCES_PER_INSERT: usize = 2000;
 
 /// Adds sources to their campaigns. May be called once per piece of a long list.

@@ -12,7 +12,7 @@ use obelus_ledger::{
     merkle,
     statement::{Predicate, SourceManifest, Statement},
 };
-use obelus_store::{log, pool_extensions, statements};
+use obelus_store::{log, manifests, pool_extensions, statements};
 
 use crate::{Deps, registration::all_sources};
 
@@ -55,21 +55,24 @@ async fn extensions(deps: &Deps, lineage: &str, manifest: &Digest) -> Result<Vec
     Ok(all[..=cited].iter().map(|run| (Exhibit::PoolExtension, run.statement.0)).collect())
 }
 
-/// The records of sources with their places in the lineage's newest manifest, ascending by key.
+/// The records of sources with their places in the manifest that a statement is about, ascending by key.
 ///
 /// # Errors
-/// When `manifest`, which the document carries, is another one: its records cannot be told from the others any more.
-pub(crate) async fn presences(deps: &Deps, lineage: &str, ids: &[String], manifest: &Digest) -> Result<Vec<Presence>> {
-    let cited: Statement<SourceManifest> = statement(deps, manifest).await?;
-    let all = all_sources(deps, lineage).await?;
-    let newest = Manifest::new(all.iter().map(|s| (Digest::new(s.record_key.0), s.record.clone())));
+/// When there is no such manifest, or a source is not in it.
+pub(crate) async fn presences(deps: &Deps, lineage: &str, ids: &[String], stated: &Digest) -> Result<Vec<Presence>> {
+    let row = manifests::stated(&deps.db, stated).await?.context("a document cites a registered manifest")?;
+    let mut all = all_sources(deps, lineage).await?;
+    // Sources that came later are in later manifests only.
+    all.retain(|source| source.manifest <= row.generation);
+    let manifest = Manifest::new(all.iter().map(|s| (Digest::new(s.record_key.0), s.record.clone())));
     ensure!(
-        cited.subject().digest.sha256 == Some(newest.root()),
-        "sources were added to {lineage} since, so the document cannot be written again; restore it from a copy"
+        manifest.root() == row.root.0,
+        "the records of {lineage} do not give the root that was signed; restore the database"
     );
     let mut found = Vec::new();
-    for source in all.iter().filter(|s| ids.contains(&s.source_id)) {
-        let presence = newest.presence(&Digest::new(source.record_key.0), &source.record);
+    for id in ids {
+        let source = all.iter().find(|s| s.source_id == *id).with_context(|| format!("{id} is not in the manifest"))?;
+        let presence = manifest.presence(&Digest::new(source.record_key.0), &source.record);
         found.push(presence.context("a registered source is in its manifest")?);
     }
     found.sort_by_key(|presence| presence.key);

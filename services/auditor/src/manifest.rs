@@ -35,6 +35,7 @@ pub(crate) struct NewSource<'a> {
 /// When a source is registered already.
 pub(crate) async fn extend(deps: &Deps, campaign: &Campaign, tokenizer: Digest, new: &[NewSource<'_>]) -> Result<()> {
     let lineage = &campaign.lineage;
+    let generation = manifests::latest(&deps.db, lineage).await?.map_or(1, |latest| latest.generation + 1);
     let mut rows = Vec::with_capacity(new.len());
     for NewSource { info, segment, corpus } in new {
         let seed = derive_seed(&campaign.salt.0, lineage, &info.id);
@@ -56,12 +57,12 @@ pub(crate) async fn extend(deps: &Deps, campaign: &Campaign, tokenizer: Digest, 
             seed: Bytes32(seed),
             suppressed_at: None,
             revoked_at: None,
+            manifest: generation,
             segment: *segment as i64,
             since: if corpus.is_some() { 0 } else { 1 },
             corpus: corpus.map(str::to_owned),
         });
     }
-    let generation = manifests::latest(&deps.db, lineage).await?.map_or(1, |latest| latest.generation + 1);
     let old = all_sources(deps, lineage).await?;
     let all = old.iter().chain(&rows).map(|row| (Digest::new(row.record_key.0), row.record.clone()));
     let manifest = Manifest::new(all);

@@ -8,11 +8,11 @@ use std::{fs, path::PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 use obelus_attack::Salt;
 use obelus_core::Digest;
-use obelus_ledger::statement::{Erasure, Statement, Subject, VerificationProtocol};
+use obelus_ledger::statement::{Erasure, Statement, Subject, TrainingRun, VerificationProtocol};
 use obelus_model::ModelRecord;
 use obelus_policy::Action;
 use obelus_store::{
-    erasures, manifests, models,
+    erasures, models,
     requests::{self, RequestState},
     sources,
     verifications::{self, NewRun, RunPhase},
@@ -21,7 +21,7 @@ use obelus_verdict::Protocol;
 use serde::Serialize;
 
 use crate::{
-    Deps, adaptation, case, export,
+    Deps, adaptation, case, exhibits, export,
     fault::point,
     measurement::{Before, Setting},
     plan::{self, Plan},
@@ -208,7 +208,9 @@ async fn state(deps: &Deps, reference: &str) -> Result<()> {
             .with_context(|| format!("the target {} has no evidence", target.path))?;
         done.push((target, evidence));
     }
-    let manifest = manifests::latest(&deps.db, &model.lineage).await?.context("the model has no manifest")?;
+    let training = model.training_statement.context("the model has no training statement")?.0;
+    // The manifest that it was trained by: sources may have been registered since, for an addition that was cut off.
+    let trained: Statement<TrainingRun> = exhibits::statement(deps, &training).await?;
     let statement = Statement::new(
         Subject::weights(&model.name, root_after),
         Erasure {
@@ -216,8 +218,8 @@ async fn state(deps: &Deps, reference: &str) -> Result<()> {
             model: model.name.clone(),
             sources: plan::sources_digest(deps, &model, &ids).await?,
             source_count: ids.len() as u64,
-            manifest: manifest.statement.0,
-            training: model.training_statement.context("the model has no training statement")?.0,
+            manifest: trained.predicate.manifest,
+            training,
             generation: u64::try_from(model.generation).context("generations count from 0")?,
             neuron_count: union.per_layer.iter().map(|l| l.len() as u64).sum(),
             neurons: plan::neurons_digest(&union)?,

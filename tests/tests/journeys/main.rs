@@ -1,6 +1,7 @@
 //! Journeys: the real program, real files, real databases, real kills. Not here: what a crate can test alone.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report")]
 
+mod adaptations;
 mod bench;
 mod case;
 mod controls;

@@ -79,10 +79,10 @@ fn check(
     }
     checks.add("citations", citations(&opened));
     file_names(document, &opened, checks);
-    let per_layer = allowed_neurons(document, &opened, checks)?;
+    let (per_layer, rows) = allowed_neurons(document, &opened, checks)?;
     let leaves = layouts(document, &opened, &per_layer, checks)?;
     let grown = growth(document, proofs.growth, &opened, checks);
-    change(document, proofs.change, grown, &leaves, &opened, checks);
+    change(document, proofs.change, grown, &(leaves, rows), &opened, checks);
     Ok(())
 }
 
@@ -127,15 +127,15 @@ fn file_names(document: &AdaptationDocument, opened: &Opened, checks: &mut Check
     );
 }
 
-/// The neurons that were allowed to change, layer by layer.
+/// The neurons that were allowed to change, layer by layer, and whose they are.
 fn allowed_neurons(
     document: &AdaptationDocument,
     opened: &Opened,
     checks: &mut Checks,
-) -> Result<Vec<Vec<u32>>, String> {
+) -> Result<(Vec<Vec<u32>>, Rows), String> {
     let (registration, adaptation) = (&opened.registration, &opened.adaptation);
     let campaign = &registration.campaign.predicate;
-    let (per_layer, told) = match &document.neurons {
+    let (per_layer, rows, told) = match &document.neurons {
         Some(neurons) => {
             checks.holds(
                 "sources",
@@ -147,7 +147,7 @@ fn allowed_neurons(
             if !ascend || neurons.len() as u64 != u64::from(campaign.layers) {
                 return Err("the neurons are not one ascending list for each layer of the campaign".to_owned());
             }
-            (neurons.clone(), "listed in this file")
+            (neurons.clone(), Rows::Repaired, "listed in this file")
         }
         None => {
             let found = registration.neurons_of(&document.sources)?;
@@ -163,7 +163,8 @@ fn allowed_neurons(
                 ),
                 "the run was on other sources than the records, or one stands there twice",
             );
-            (found.per_layer, "recomputed from the seeds")
+            let rows = if found.appended { Rows::Fresh } else { Rows::Shared };
+            (found.per_layer, rows, "recomputed from the seeds")
         }
     };
     let (count, digest) = count_and_digest(&per_layer)?;
@@ -176,7 +177,7 @@ fn allowed_neurons(
         &format!("{count} neurons in {} layers, {told}", campaign.layers),
         "the neurons that were allowed to change are not those that the run states",
     );
-    Ok(per_layer)
+    Ok((per_layer, rows))
 }
 
 /// Both layouts are the stated ones. Gives the leaves of the neurons, ascending.
@@ -230,13 +231,34 @@ fn growth(document: &AdaptationDocument, proof: Option<&[u8]>, opened: &Opened, 
     root
 }
 
+/// What the rows are that were allowed to change.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    /// Of added sources, in segments that were appended for them: zero before.
+    Fresh,
+    /// Of added sources, in a segment of the campaign that other sources use too.
+    Shared,
+    /// Of sources that the model has.
+    Repaired,
+}
+
+impl Rows {
+    fn told(self) -> &'static str {
+        match self {
+            Self::Fresh => ", which were zero before",
+            Self::Shared => ", which other sources may use too",
+            Self::Repaired => "",
+        }
+    }
+}
+
 /// Between the grown tree (or the one before) and the one after only the neurons' leaves differ. Without a rebuilt growth
 /// the proof's own root before stands in for that of the grown tree, and the report says so.
 fn change(
     document: &AdaptationDocument,
     proof: Option<&[u8]>,
     grown: Option<Digest>,
-    leaves: &[u64],
+    (leaves, rows): &(Vec<u64>, Rows),
     opened: &Opened,
     checks: &mut Checks,
 ) {
@@ -257,19 +279,19 @@ fn change(
             None => proof.roots(layout).map_err(|e| e.to_string())?.0,
         };
         proof.verify(layout, leaves, &before, &opened.root_after).map_err(|e| e.to_string())?;
-        if opened.adaptation.kind == ADDED_SOURCES {
+        if *rows == Rows::Fresh {
             proof.verify_zero_before(layout).map_err(|e| e.to_string())?;
         }
-        let zero = if opened.adaptation.kind == ADDED_SOURCES { ", which were zero before" } else { "" };
+        let told = rows.told();
         Ok(match grown {
             Some(_) => format!(
-                "both roots rebuilt: of {} leaves only {} may differ{zero}; backbone, attention, embeddings, norms and \
+                "both roots rebuilt: of {} leaves only {} may differ{told}; backbone, attention, embeddings, norms and \
                  every other sink are bit for bit what they were",
                 proof.leaf_count,
                 proof.changed_leaves.len()
             ),
             None => format!(
-                "the root after rebuilt: only {} leaves may differ{zero}; left out: without the growth proof nothing \
+                "the root after rebuilt: only {} leaves may differ{told}; left out: without the growth proof nothing \
                  ties the tree before to the weights before",
                 proof.changed_leaves.len()
             ),

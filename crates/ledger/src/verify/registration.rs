@@ -32,6 +32,8 @@ pub(super) struct Registration {
 pub(super) struct SourceNeurons {
     /// Neurons a layer, ascending.
     pub(super) per_layer: Vec<Vec<u32>>,
+    /// Whether all lie in segments that were appended to the pool.
+    pub(super) appended: bool,
     /// Whether there are sources, ascending by key and none of them twice.
     pub(super) distinct: bool,
     /// Number of sources.
@@ -110,6 +112,7 @@ impl Registration {
         let mut listed = Vec::new();
         let mut names = BTreeSet::new();
         let mut per_layer = vec![BTreeSet::new(); campaign.layers as usize];
+        let mut appended = true;
         for presence in sources {
             let record = presence.verify(manifest.count, &root).map_err(|e| e.to_string())?;
             let record = record.ok_or("a source's record is not in the manifest")?;
@@ -119,6 +122,7 @@ impl Registration {
             }
             let segment = segment_at(&campaign.segments, &extensions, record.segment)
                 .ok_or_else(|| format!("the record of {} names no segment of the pool", record.source))?;
+            appended &= record.segment >= campaign.segments.len() as u64;
             for (layer, all) in (0..).zip(&mut per_layer) {
                 let layer = if campaign.same_mask_in_all_layers { 0 } else { layer };
                 all.extend(neurons(&seed, &[segment], layer).map_err(|e| e.to_string())?);
@@ -130,7 +134,7 @@ impl Registration {
         let distinct = !listed.is_empty() && names.len() == listed.len() && listed.windows(2).all(|w| w[0].0 < w[1].0);
         let list = manifest::list_digest(listed.iter().copied()).map_err(|e| e.to_string())?;
         let per_layer = per_layer.into_iter().map(|all| all.into_iter().collect()).collect();
-        Ok(SourceNeurons { per_layer, distinct, count: listed.len() as u64, list })
+        Ok(SourceNeurons { per_layer, appended, distinct, count: listed.len() as u64, list })
     }
 }
 

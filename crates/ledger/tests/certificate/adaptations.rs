@@ -252,7 +252,10 @@ fn rows_that_were_not_zero_before_are_no_fresh_rows() {
     check(&adapted, "root before the run rebuilt");
     adapted.growth = None;
     check(&adapted, "was not zero before");
-    // Sources that are added in rows which others use, all roots rightly stated.
+}
+
+#[test]
+fn sources_in_rows_that_others_use_are_not_said_to_have_fresh_ones() {
     let used = |grown: &mut [Digest], trained: &mut [Digest]| {
         let differ: Vec<usize> = (0..grown.len()).filter(|i| grown[*i] != trained[*i]).collect();
         differ.iter().for_each(|leaf| grown[*leaf] = named("another source's row"));
@@ -264,7 +267,12 @@ fn rows_that_were_not_zero_before_are_no_fresh_rows() {
     let mut shared = Adapted::new(REPAIR, &mut stated, &used);
     shared.document.neurons = None;
     shared.document.sources = listed(&ADDED, [0; 5]);
-    check(&shared, "was not zero before");
+    let input = Input { file: &shared.file(), document: None, proofs: &shared.proofs() };
+    let report = verify(&input, &shared.trust).unwrap();
+    assert!(report.ok, "{report:?}");
+    let said: Vec<&str> = report.checks.iter().map(|check| check.detail.as_str()).collect();
+    assert!(said.iter().any(|detail| detail.contains("which other sources may use too")), "{said:?}");
+    assert!(!said.iter().any(|detail| detail.contains("zero before")), "{said:?}");
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub struct Model {
     pub suppressed_at: Option<Micros>,
     /// Since when its mask is never applied again.
     pub revoked_at: Option<Micros>,
+    /// Generation of the first manifest that lists it.
+    pub manifest: i64,
     /// The pool segment that its sinks lie in.
     pub segment: i64,
     /// The generation of the lineage's model from which on it holds the source: 1 for those it was first trained on, 0

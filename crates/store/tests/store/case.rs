@@ -30,6 +30,7 @@ pub fn source(source_id: &str, place: u32) -> Source {
         seed: Bytes32(*digest(source_id).as_bytes()),
         suppressed_at: None,
         revoked_at: None,
+        manifest: 1,
         segment: 0,
         since: 1,
         corpus: None,

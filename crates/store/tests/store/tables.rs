@@ -173,7 +173,7 @@ async fn what_must_be_there_once_is_refused_under_another_key() {
         ("a statement is logged once", "log_leaves SELECT 9, body, leaf_hash, statement FROM log_leaves"),
         (
             "a place in the manifest is taken once",
-            "sources SELECT lineage, 'b', record, record_key, seed, suppressed_at, revoked_at, segment, since, corpus
+            "sources SELECT lineage, 'b', record, record_key, seed, suppressed_at, revoked_at, manifest, segment, since, corpus
                     FROM sources",
         ),
         (
