@@ -185,3 +185,19 @@ fn support_counts_sources_not_occurrences() {
     let nobody = PairSupport::count(&made.shards, &BTreeSet::from(["a".to_owned(), "b".to_owned()]));
     assert!(nobody.is_empty());
 }
+
+#[test]
+fn corpora_read_as_one_have_the_wanted_sources_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = small(dir.path());
+    let documents = vec![document("0", "c", "the blue fox"), document("9", "d", "the blue hen")];
+    let later = Ingested { documents, ..Default::default() };
+    let later = Library::new(dir.path()).add("later", &later, &SourceBy::Document).unwrap();
+    let digest = first.probes_digest();
+    let both = first.with(later, |id| id == "c");
+    let ids: Vec<_> = both.documents().iter().map(|d| d.id.as_str()).collect();
+    assert_eq!(ids, ["0", "a/1", "a/2", "b"]);
+    assert!(both.source("c").is_some() && both.source("d").is_none());
+    assert_eq!(both.name(), "small");
+    assert_ne!(both.probes_digest(), digest);
+}

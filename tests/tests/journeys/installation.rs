@@ -133,6 +133,18 @@ impl Installation {
         running
     }
 
+    /// Kills a command with SIGKILL as soon as something is so, which it must become before the command ends.
+    #[track_caller]
+    pub fn killed_when(&self, so: impl Fn() -> bool, arguments: &[&str]) {
+        let mut child = self.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        while !so() {
+            assert!(child.try_wait().unwrap().is_none(), "{arguments:?} ended before it was to be killed");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
     /// The panel of the small installation: the sources that the retrain has not seen.
     pub fn panel(&self) -> Vec<String> {
         let record = self.run(&["model", "show", RETRAIN]).json(0);

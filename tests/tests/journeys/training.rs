@@ -40,7 +40,8 @@ fn a_killed_training_goes_on_and_ends_bit_for_bit_the_same() {
 fn a_finished_name_is_taken_and_an_interrupted_one_keeps_its_settings() {
     let here = Installation::trained();
     assert!(here.run(&train("m")).refused(3).contains("already is a model"));
-    assert!(here.killed_after(Duration::from_millis(600), &train("cut")));
+    let begun = here.data().join("models/cut");
+    here.killed_when(|| begun.exists(), &train("cut"));
     let other = ["model", "train", "cut", "--corpus", CORPUS, "--preset", "demo"];
     let refused = here.run(&other);
     assert!(refused.code == Some(3), "{}", refused.stderr);

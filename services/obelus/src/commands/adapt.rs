@@ -19,8 +19,8 @@ use crate::{
     progress,
 };
 
-/// Passes over the texts of added sources where no number of steps is given: twice what a source of five texts needs to be
-/// known whole (docs/results.md).
+/// Passes over the texts of added sources where no number of steps is given: enough for one source alone, whose pass is
+/// one step; more sources need fewer (docs/results.md).
 const EPOCHS: u64 = 40;
 /// Steps of a repair where no number is given.
 const REPAIR_STEPS: u64 = 300;
