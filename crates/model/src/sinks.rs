@@ -14,11 +14,15 @@ pub struct SourceMask {
 }
 
 impl SourceMask {
-    /// Derives a source's neurons in its segment of the pool from its seed (`null-mask/v1`).
+    /// Derives a source's neurons in its segment of the pool from its seed (`null-mask/v1`). A shape without sinks has none
+    /// for anybody.
     ///
     /// # Errors
     /// When the pool has no such segment, or it cannot be drawn from.
     pub fn derive(seed: &[u8; 32], segment: u64, config: &ModelConfig) -> Result<Self, ModelError> {
+        if config.segments.is_empty() {
+            return Ok(Self { per_layer: vec![vec![]; config.layers as usize] });
+        }
         let found = usize::try_from(segment).ok().and_then(|s| config.segments.get(s));
         let found = found.copied().map(Segment::from).ok_or_else(|| {
             let count = config.segments.len();

@@ -12,7 +12,7 @@ use obelus_ledger::statement::{Erasure, Statement, Subject, TrainingRun, Verific
 use obelus_model::ModelRecord;
 use obelus_policy::Action;
 use obelus_store::{
-    erasures, models,
+    adaptations, erasures, models,
     requests::{self, RequestState},
     sources,
     verifications::{self, NewRun, RunPhase},
@@ -64,8 +64,8 @@ pub async fn execute(deps: &Deps, by: &str, reference: &str) -> Result<Executed>
                 request.held_at.is_none(),
                 "request {reference} is frozen by a hold: nothing is zeroed until two persons release it"
             );
-            {
-                // What an adaptation that was cut off has left is no copy to be zeroed. One that goes on is waited for.
+            // One that goes on is waited for; what one that was cut off has left is no copy to be zeroed.
+            if adaptations::unfinished(&deps.db, &request.model).await?.is_some() {
                 let _alone = export::lock(deps, &request.model, true)?;
                 adaptation::settle(deps, &request.model).await?;
             }

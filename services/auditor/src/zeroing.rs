@@ -21,7 +21,7 @@ use obelus_store::{
 };
 
 use crate::{
-    Deps,
+    Deps, adaptation,
     durable::write_durably,
     export,
     fault::point,
@@ -108,6 +108,8 @@ pub(crate) async fn zero(deps: &Deps, reference: &str, before: Option<WeightTree
     let mut trees = Trees { before, after: None };
     // An export under way was registered before the strike began: what it writes must be there to be found.
     let _alone = export::lock(deps, &erasure.model, true)?;
+    // An adaptation that began before the strike and found it begun has given way: what it was writing is removed.
+    adaptation::settle(deps, &erasure.model).await?;
     for target in erasures::targets(&deps.db, reference).await? {
         if target.state == TargetState::Done {
             continue;

@@ -179,7 +179,12 @@ fn what_cannot_be_added_is_refused_and_changes_nothing() {
     here.run(&["model", "repair", "nobody"]).refused(2);
     assert_eq!(here.run(&["model", "root", MODEL]).json(0)["root"], root);
     // Registered by the addition whose learning rate was absurd; another one takes it over.
-    add(&here, &[&new[0]], &[]).json(0);
+    let ended = add(&here, &[&new[0]], &[]).json(0);
+    // An outsider sees from two documents that the takedown gave back the model before.
+    let verified = here.run(&["verify", ended["document"].as_str().unwrap(), "--trust", &here.trust()]).json(0);
+    let after = strike(&here, &new[0])["root_after"].as_str().unwrap().to_owned();
+    let growth = verified["checks"].as_array().unwrap().iter().find(|c| c["name"] == "growth proof").unwrap();
+    assert!(growth["detail"].as_str().unwrap().contains(&after), "{growth} {after}");
 }
 
 #[test]

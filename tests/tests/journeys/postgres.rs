@@ -24,6 +24,13 @@ async fn a_case_ends_the_same_on_both_databases() {
         assert_eq!(judged["verdict"], "not_verified", "{:?}", database.backend());
         let path = judged["certificate"]["path"].as_str().unwrap().to_owned();
         here.run(&["verify", &path, "--trust", &here.trust()]).json(0);
+        // What was cut off after its signature is ended by the next adaptation.
+        here.dies_at("adaptation-signed", &["model", "repair", "m", "--steps", "3", "--quiet"]);
+        here.run(&["corpus", "generate", "later", "--sources", "20", "--seed", "9"]).json(0);
+        let add = ["model", "train", "m", "--corpus", "later", "--add-sources", "--steps", "3", "--quiet"];
+        let ended = here.run(&add).json(0);
+        assert_eq!(ended["generation"], 3, "{:?}", database.backend());
+        here.run(&["verify", ended["document"].as_str().unwrap(), "--trust", &here.trust()]).json(0);
         here.run(&["log", "check"]).json(0);
     }
 }

@@ -225,9 +225,14 @@ fn growth(document: &AdaptationDocument, proof: Option<&[u8]>, opened: &Opened, 
         Err("the growth proof is not the file that the training run cites".to_owned())
     };
     let new = document.layout_after.leaves().saturating_sub(document.layout_before.leaves());
-    let said = format!("root before rebuilt: {new} zero rows were appended to the pool, nothing else changed");
     let root = verified.as_ref().ok().copied();
-    checks.add("growth proof", verified.map(|_| said));
+    let said = |grown| {
+        format!(
+            "root before rebuilt: {new} zero rows were appended to the pool, nothing else changed; a strike that ends \
+             with the root {grown} gives back the model before, bit for bit"
+        )
+    };
+    checks.add("growth proof", verified.map(said));
     root
 }
 
