@@ -112,10 +112,13 @@ impl ModelRecord {
     /// The record as its file holds it.
     ///
     /// # Errors
-    /// Never for a record made or read here.
+    /// When it would not read back: JSON has no number for a loss that is none.
     pub fn to_text(&self) -> Result<String, ModelError> {
         let text = serde_json::to_string_pretty(self).map_err(|e| ModelError::Data(e.to_string()))?;
-        Ok(text + "\n")
+        match serde_json::from_str::<Self>(&text) {
+            Ok(_) => Ok(text + "\n"),
+            Err(e) => Err(ModelError::Data(format!("the record of {} would not read back: {e}", self.name))),
+        }
     }
 
     /// Writes the record into a model's folder, atomically.

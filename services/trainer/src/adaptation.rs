@@ -6,7 +6,7 @@
 
 use std::{ops::ControlFlow, path::PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use obelus_core::Digest;
 use obelus_corpus::{Corpus, Tokenizer};
 use obelus_model::{
@@ -75,6 +75,7 @@ pub fn adapt(
         Length::Steps(steps) => steps,
         Length::Epochs(epochs) => epochs * set.steps_per_epoch(),
     };
+    ensure!(steps > 0, "an adaptation takes at least one step");
     let settings = RunSettings {
         seed: order.seed,
         steps,
@@ -92,7 +93,7 @@ pub fn adapt(
     renew(&mut tensors, &order.renewed, preset.training.init_std, order.seed)?;
     trainer.restore(&tensors, 0);
     drop(tensors);
-    let outcome = trainer.run(&set, None, steps.max(1), watch)?;
+    let outcome = trainer.run(&set, None, steps, watch)?;
     trainer.save_weights(&order.folder.join(&order.checkpoint), &order.folder.join(&order.moments))?;
     let mut adapted = record.clone();
     adapted.generation += 1;

@@ -174,6 +174,12 @@ fn what_cannot_be_added_is_refused_and_changes_nothing() {
     assert!(add(&here, &["nobody"], &[]).refused(2).contains("nobody"));
     add(&here, &[&new[0]], &["--preset", "tiny"]).refused(2);
     add(&here, &[&new[0]], &["--device", "cuda:7"]).refused(3);
+    for command in [
+        &["model", "train", MODEL, "--corpus", LATER, "--add-sources", "--steps", "0"][..],
+        &["model", "repair", MODEL, "--steps", "0"],
+    ] {
+        assert!(here.run(command).refused(2).contains("--steps"));
+    }
     add(&here, &[&new[0]], &["--learning-rate", "7"]).refused(2);
     assert!(here.run(&["model", "repair", MODEL]).refused(3).contains("nothing to repair"));
     here.run(&["model", "repair", "nobody"]).refused(2);

@@ -70,7 +70,7 @@ pub enum RowsKind {
 #[derive(Clone, Debug, Args)]
 pub struct Fitting {
     /// Optimizer steps
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub steps: Option<u64>,
     /// Peak learning rate; the model's own otherwise
     #[arg(long)]
@@ -127,7 +127,7 @@ pub struct Train {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Steps instead of the preset's epochs
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub steps: Option<u64>,
     /// Device
     #[arg(long, default_value = "cpu")]
