@@ -35,11 +35,15 @@ pub enum CheckpointError {
     Key(#[from] KeyError),
 }
 
-/// First four bytes of `SHA256(name || 0x0A || 0x01 || key)`.
+/// The id of a log and its key: `SHA256(name || 0x0A || 0x01 || key)`.
+pub fn log_id(name: &str, key: &PublicKey) -> Digest {
+    Digest::sha256([name.as_bytes(), &[b'\n', ED25519], key.as_bytes()].concat())
+}
+
+/// Key id in signature lines: the first four bytes of [`log_id`].
 fn key_hash(name: &str, key: &PublicKey) -> [u8; 4] {
-    let digest = Digest::sha256([name.as_bytes(), &[b'\n', ED25519], key.as_bytes()].concat());
     let mut hash = [0; 4];
-    hash.copy_from_slice(&digest.as_bytes()[..4]);
+    hash.copy_from_slice(&log_id(name, key).as_bytes()[..4]);
     hash
 }
 

@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report"))]
 
 pub mod adaptation;
+pub mod bundle;
 pub mod canonical;
 pub mod certificate;
 pub mod change_proof;
@@ -20,6 +21,7 @@ pub mod node_tree;
 pub mod proof_file;
 pub mod row_proof;
 pub mod statement;
+pub mod tlog_proof;
 pub mod trust;
 pub mod verify;
 pub mod weight_tree;

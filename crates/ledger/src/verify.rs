@@ -2,10 +2,11 @@
 //! checkpoints.
 //!
 //! Keys come from the trusted root, never from the document. Here are the kinds of file, keys and single statements;
-//! `exhibits.rs` opens a document's statements, `certificate.rs` and `adaptation.rs` have the checks of each document,
+//! `bundle.rs` has statements with their places in the log, `exhibits.rs` opens a document's statements, `certificate.rs` and `adaptation.rs` have the checks of each document,
 //! `citations.rs` what a certificate's statements say of each other. Not here: reading files, and any model.
 
 mod adaptation;
+mod bundle;
 mod certificate;
 mod citations;
 mod exhibits;
@@ -25,6 +26,7 @@ use crate::{
         Campaign, Certificate, Erasure, PoolExtension, Predicate, SourceManifest, SourceProvenance, Statement,
         TrainingRun, VerificationProtocol, VerificationRun,
     },
+    tlog_proof::TlogProof,
     trust::{TrustedKey, TrustedRoot},
 };
 
@@ -52,7 +54,7 @@ pub struct Report {
 
 /// The file is none of the kinds that can be verified.
 #[derive(Debug, thiserror::Error)]
-#[error("not a certificate, document of an adaptation, statement, proof or checkpoint: {0}")]
+#[error("not a certificate, document of an adaptation, bundle, statement, proof or checkpoint: {0}")]
 pub struct Unreadable(pub String);
 
 /// What a proof file proves.
@@ -96,7 +98,8 @@ impl ProofKind {
 pub struct Input<'a> {
     /// The file.
     pub file: &'a [u8],
-    /// The document that lies beside a proof.
+    /// The document that lies beside a proof, the evidence of a certificate, or the bundle beside a log proof; see
+    /// [`documents`].
     pub document: Option<&'a [u8]>,
     /// The proofs that lie beside the document, one of a kind; see [`companions`].
     pub proofs: &'a [(ProofKind, &'a [u8])],
@@ -116,6 +119,30 @@ pub fn companions(file: &[u8]) -> Vec<(ProofKind, String)> {
     names
 }
 
+/// Names of the file, the first that is there, which belongs to one called `name`: the evidence of a certificate, the
+/// document of a proof, the bundle of a log proof.
+pub fn documents(name: &str, file: &[u8]) -> Vec<String> {
+    if let Some(id) = name.strip_suffix(".tlog-proof") {
+        return vec![format!("{id}.json")];
+    }
+    let proofs = ["rowproof", "changeproof", "growthproof"];
+    if let Some(id) = proofs.iter().find_map(|kind| name.strip_suffix(&format!(".{kind}.json"))) {
+        return vec![format!("{id}.evidence.json"), format!("{id}.json")];
+    }
+    match name.strip_suffix(".json") {
+        Some(id) if is_bundle(&json(file)) => vec![format!("{id}.evidence.json")],
+        _ => vec![],
+    }
+}
+
+fn json(file: &[u8]) -> serde_json::Value {
+    serde_json::from_slice(file).unwrap_or_default()
+}
+
+fn is_bundle(value: &serde_json::Value) -> bool {
+    value.get("dsseEnvelope").is_some() || value.get("mediaType").is_some()
+}
+
 /// Verifies a file against trusted keys.
 ///
 /// # Errors
@@ -125,7 +152,13 @@ pub fn verify(input: &Input<'_>, trust: &TrustedRoot) -> Result<Report, Unreadab
     if proof_file::is_gzip(file) {
         return Ok(bare_proof(ProofKind::of(file).unwrap_or(ProofKind::Row), input, trust));
     }
-    let value = serde_json::from_slice::<serde_json::Value>(file).unwrap_or_default();
+    if TlogProof::begins(file) {
+        return Ok(bundle::log_proof(file, input.document, trust));
+    }
+    let value = json(file);
+    if is_bundle(&value) {
+        return Ok(bundle::report(file, input.document, input.proofs, trust));
+    }
     let has = |field: &str| value.get(field).is_some();
     let proofs = [(ProofKind::Row, "zeroed_leaves"), (ProofKind::Change, "changed_leaves")];
     let proof = proofs.iter().find(|(_, field)| has(field)).map(|(kind, _)| *kind).or_else(|| ProofKind::of(file));
@@ -154,8 +187,7 @@ fn document(file: &[u8], proofs: &[(ProofKind, &[u8])], trust: &TrustedRoot) -> 
 }
 
 fn is_adaptation(file: &[u8]) -> bool {
-    let value = serde_json::from_slice::<serde_json::Value>(file).unwrap_or_default();
-    value.get("format").and_then(|format| format.as_str()) == Some(crate::adaptation::FORMAT)
+    json(file).get("format").and_then(|format| format.as_str()) == Some(crate::adaptation::FORMAT)
 }
 
 /// Collects checks; a check that fails is said and the rest goes on as far as it can.
@@ -248,22 +280,29 @@ fn statement(file: &[u8], trust: &TrustedRoot) -> Report {
         }
         Ok(envelope) => {
             checks.add("canonical form", Ok(format!("envelope {}", Digest::sha256(file))));
-            checks.add("signature", statement_kind(&envelope, trust));
+            let said = statement_kind(&envelope, trust);
+            checks.add("signature", said.map(|(said, _)| format!("{said}; its place in the log is not shown here")));
         }
     }
     checks.report("statement")
 }
 
-fn statement_kind(envelope: &Envelope, trust: &TrustedRoot) -> Result<String, String> {
-    fn of<P: Predicate>(envelope: &Envelope, trust: &TrustedRoot) -> Result<String, String> {
-        let (payload, _, trusted) = signed(envelope, P::ROLE, trust)?;
-        let about = dated::<P>(&payload, trusted)?.subject().name.clone();
-        Ok(format!("{} about {about}, signed by the {} key; its place in the log is not shown here", P::NAME, P::ROLE))
-    }
+/// Name of the predicate in a payload that was not verified yet.
+fn predicate_name(envelope: &Envelope) -> Result<String, String> {
     let payload = envelope.payload().map_err(|e| e.to_string())?;
     let value: serde_json::Value = serde_json::from_slice(&payload).map_err(|e| e.to_string())?;
-    let name = value["predicateType"].as_str().unwrap_or_default().rsplit("/attestation/").next().unwrap_or_default();
-    match name {
+    let name = value["predicateType"].as_str().unwrap_or_default();
+    Ok(name.rsplit("/attestation/").next().unwrap_or_default().to_owned())
+}
+
+/// Verifies a statement of any kind: what it is, and the key that signed it.
+fn statement_kind(envelope: &Envelope, trust: &TrustedRoot) -> Result<(String, PublicKey), String> {
+    fn of<P: Predicate>(envelope: &Envelope, trust: &TrustedRoot) -> Result<(String, PublicKey), String> {
+        let (payload, key, trusted) = signed(envelope, P::ROLE, trust)?;
+        let about = dated::<P>(&payload, trusted)?.subject().name.clone();
+        Ok((format!("{} about {about}, signed by the {} key", P::NAME, P::ROLE), key))
+    }
+    match predicate_name(envelope)?.as_str() {
         Campaign::NAME => of::<Campaign>(envelope, trust),
         PoolExtension::NAME => of::<PoolExtension>(envelope, trust),
         SourceManifest::NAME => of::<SourceManifest>(envelope, trust),
@@ -287,6 +326,12 @@ fn bare_proof(kind: ProofKind, input: &Input<'_>, trust: &TrustedRoot) -> Report
         checks.add("statement beside it", Err(refused));
         return checks.report(name);
     };
+    if is_bundle(&json(citing_file)) {
+        let mut checks = Checks(vec![]);
+        let refused = "the certificate alone does not say what the row proof must show; put its evidence beside it too";
+        checks.add("statement beside it", Err(refused.to_owned()));
+        return checks.report(kind.name());
+    }
     let proofs: Vec<_> = [(kind, input.file)].into_iter().chain(input.proofs.iter().copied()).collect();
     let mut report = document(citing_file, &proofs, trust);
     if is_adaptation(citing_file) == (kind == ProofKind::Row) {
@@ -296,4 +341,21 @@ fn bare_proof(kind: ProofKind, input: &Input<'_>, trust: &TrustedRoot) -> Report
     }
     report.kind = kind.name();
     report
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_belongs_to_a_file_follows_from_its_name() {
+        let found = |name: &str| documents(name, b"{}");
+        assert_eq!(found("OB-2026-0001.rowproof.json"), ["OB-2026-0001.evidence.json", "OB-2026-0001.json"]);
+        for proof in ["demo.adaptation-4.changeproof.json", "demo.adaptation-4.growthproof.json"] {
+            assert_eq!(found(proof)[1], "demo.adaptation-4.json");
+        }
+        assert_eq!(found("CT-2026-000001.tlog-proof"), ["CT-2026-000001.json"]);
+        assert_eq!(found("CT-2026-000001.json"), Vec::<String>::new());
+        assert_eq!(documents("CT-2026-000001.json", b"{\"mediaType\":\"\"}"), ["CT-2026-000001.evidence.json"]);
+    }
 }

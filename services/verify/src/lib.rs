@@ -9,7 +9,7 @@ use std::{
 
 use obelus_ledger::{
     trust::TrustedRoot,
-    verify::{Input, Report, Unreadable, companions, verify},
+    verify::{Input, Report, Unreadable, companions, documents, verify},
 };
 
 /// Files larger than this are refused unread.
@@ -49,8 +49,8 @@ pub enum VerifyError {
     },
 }
 
-/// Verifies `file` with the keys in the folder `trust`. The proofs of a document, or the document of a proof and its
-/// other proofs, are looked for beside the file.
+/// Verifies `file` with the keys in the folder `trust`. What belongs to it is looked for beside it: the evidence of a
+/// certificate, the proofs of a document, the document of a proof.
 ///
 /// # Errors
 /// When a file cannot be read or is of no known kind.
@@ -59,10 +59,14 @@ pub fn run(file: &Path, trust: &Path) -> Result<Report, VerifyError> {
     let root =
         TrustedRoot::from_bytes(&read(&root_path)?).map_err(|source| VerifyError::Trust { path: root_path, source })?;
     let bytes = read(file)?;
-    let document = match document_name(file) {
-        Some(name) => read_beside(file, &name)?,
-        None => None,
-    };
+    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let mut document = None;
+    for name in documents(name, &bytes) {
+        document = read_beside(file, &name)?;
+        if document.is_some() {
+            break;
+        }
+    }
     let mut proofs = Vec::new();
     for (kind, name) in companions(document.as_deref().unwrap_or(&bytes)) {
         // A proof that is itself what is to be verified was read already.
@@ -89,14 +93,6 @@ pub fn describe(report: &Report, file: &Path) -> String {
     text
 }
 
-/// `ID.rowproof.json`, `ID.changeproof.json` and `ID.growthproof.json` belong to `ID.json`.
-fn document_name(file: &Path) -> Option<String> {
-    let name = file.file_name()?.to_str()?;
-    let id =
-        ["rowproof", "changeproof", "growthproof"].iter().find_map(|kind| name.strip_suffix(&format!(".{kind}.json")));
-    Some(format!("{}.json", id?))
-}
-
 /// A file in the same folder; none when there is none of this name.
 fn read_beside(file: &Path, name: &str) -> Result<Option<Vec<u8>>, VerifyError> {
     match read(&file.with_file_name(name)) {
@@ -114,19 +110,4 @@ fn read(path: &Path) -> Result<Vec<u8>, VerifyError> {
         return Err(VerifyError::TooLarge(path.into()));
     }
     Ok(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_proof_belongs_to_the_document_of_its_name() {
-        let found = |name: &str| document_name(Path::new(name));
-        assert_eq!(found("case/OB-2026-0001.rowproof.json").as_deref(), Some("OB-2026-0001.json"));
-        for proof in ["demo.adaptation-4.changeproof.json", "demo.adaptation-4.growthproof.json"] {
-            assert_eq!(found(proof).as_deref(), Some("demo.adaptation-4.json"));
-        }
-        assert_eq!(found("OB-2026-0001.json"), None);
-    }
 }

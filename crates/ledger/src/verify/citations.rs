@@ -6,7 +6,7 @@ use obelus_core::Digest;
 use super::certificate::Opened;
 use crate::{
     certificate::{ERASURE_CLAIM, FAILED_TITLE},
-    statement::Subject,
+    statement::{Certificate, Statement, Subject},
 };
 
 /// Every citation between the statements, and every value that is said twice.
@@ -91,9 +91,9 @@ fn earlier_steps(generation: u64, trained: u64) -> String {
     said
 }
 
-/// The two claims, and that title, level and figures do not say more than the statements under them.
-pub(super) fn claims(opened: &Opened) -> Result<String, String> {
-    let (e, v, c) = (&opened.erasure.0.predicate, &opened.verification.0.predicate, &opened.certificate.predicate);
+/// What a certificate may say by itself: claims, title and figures that fit each other, and the limits.
+pub(super) fn claims_alone(certificate: &Statement<Certificate>) -> Result<String, String> {
+    let c = &certificate.predicate;
     let any = |verdict: &str| c.figures.iter().any(|figure| figure.verdict == verdict);
     let verdict_fits = match c.verdict.as_str() {
         "verified" => !any("fail") && !any("residual"),
@@ -101,26 +101,42 @@ pub(super) fn claims(opened: &Opened) -> Result<String, String> {
         "not_verified" => true,
         _ => false,
     };
+    let rules: [(&str, bool); 7] = [
+        ("the erasure claim is not the one that a row proof supports", c.erasure_claim == ERASURE_CLAIM),
+        ("the verdict is unknown, or the figures contradict it", verdict_fits),
+        ("the title does not fit the verdict", (c.title == FAILED_TITLE) == (c.verdict == "not_verified")),
+        ("the level is not one of L0 to L3", ["L0", "L1", "L2", "L3"].contains(&c.level.as_str())),
+        ("the certificate states no limits", !c.limits.is_empty()),
+        ("the certificate ends before it begins", c.issued_at < c.valid_until),
+        (
+            "the certificate is about other weights than those after the strike",
+            certificate.subject().digest.null_weight_tree_v1 == Some(c.root_after),
+        ),
+    ];
+    match rules.iter().find(|(_, holds)| !holds) {
+        Some((broken, _)) => Err((*broken).to_owned()),
+        None => Ok(format!(
+            "erasure {}; verification {}; level {}; valid from {} until {}",
+            c.erasure_claim, c.verdict, c.level, c.issued_at, c.valid_until
+        )),
+    }
+}
+
+/// The two claims, and that title, level and figures do not say more than the statements under them.
+pub(super) fn claims(opened: &Opened) -> Result<String, String> {
+    let alone = claims_alone(&opened.certificate)?;
+    let (e, v, c) = (&opened.erasure.0.predicate, &opened.verification.0.predicate, &opened.certificate.predicate);
     // Without a retrain the erasure is proved all the same, and nothing is verified.
     let baseline_fits = match v.baseline_kind.as_str() {
         "matched" | "panel" => !v.baselines.is_empty(),
         "none" => v.baselines.is_empty() && c.verdict == "not_verified",
         _ => false,
     };
-    let rules: [(&str, bool); 7] = [
-        ("the erasure claim is not the one that a row proof supports", c.erasure_claim == ERASURE_CLAIM),
-        ("the verdict is unknown, or the figures contradict it", verdict_fits),
-        ("the title does not fit the verdict", (c.title == FAILED_TITLE) == (c.verdict == "not_verified")),
-        ("the level is not one of L0 to L3", ["L0", "L1", "L2", "L3"].contains(&c.level.as_str())),
-        ("the erasure lists no copy that was zeroed", !e.targets.is_empty()),
-        ("there is a verdict and no retrain that it rests on", baseline_fits),
-        ("the certificate states no limits", !c.limits.is_empty()),
-    ];
-    match rules.iter().find(|(_, holds)| !holds) {
-        Some((broken, _)) => Err((*broken).to_owned()),
-        None => Ok(format!(
-            "erasure {}; verification {} against a {} baseline; level {}; valid from {} until {}",
-            c.erasure_claim, c.verdict, v.baseline_kind, c.level, c.issued_at, c.valid_until
-        )),
+    if e.targets.is_empty() {
+        return Err("the erasure lists no copy that was zeroed".to_owned());
     }
+    if !baseline_fits {
+        return Err("there is a verdict and no retrain that it rests on".to_owned());
+    }
+    Ok(format!("{alone}; against a {} baseline", v.baseline_kind))
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use obelus_core::{Digest, Timestamp};
 use obelus_ledger::{
+    bundle::{Bundle, Place},
     canonical,
     certificate::{self, CertificateDocument, Exhibit, Logged},
     checkpoint::{Checkpoint, vkey},
@@ -247,6 +248,17 @@ impl Fixture {
 
     pub fn file(&self) -> Vec<u8> {
         canonical::to_bytes(&self.document).unwrap()
+    }
+
+    /// One of the statements as a bundle.
+    pub fn bundle(&self, exhibit: Exhibit) -> Bundle {
+        let logged = self.document.exhibits.iter().find(|logged| logged.exhibit == exhibit).unwrap();
+        let keyid = logged.envelope.signatures[0].keyid;
+        let signer = Role::ALL.map(|role| private_key(role).public_key()).into_iter().find(|key| key.id() == keyid);
+        let place = Place { index: logged.index, path: logged.path.clone() };
+        let log_key = private_key(Role::Log).public_key();
+        let note = &self.document.checkpoint;
+        Bundle::new(logged.envelope.clone(), &signer.unwrap(), &place, note, ORIGIN, &log_key).unwrap()
     }
 
     /// Why a certificate is not accepted; none when it is.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report")]
 
 mod adaptations;
+mod bundles;
 mod extensions;
 mod fixture;
 mod flips;
