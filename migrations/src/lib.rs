@@ -14,6 +14,7 @@ mod m0006_verifications_and_certificates;
 mod m0007_audit_events;
 mod m0008_sources_of_copies;
 mod m0009_adaptations;
+mod m0010_log_pending;
 
 use sea_orm_migration::{
     prelude::{DbErr, MigrationTrait, MigratorTrait, async_trait},
@@ -43,6 +44,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_audit_events::Migration),
             Box::new(m0008_sources_of_copies::Migration),
             Box::new(m0009_adaptations::Migration),
+            Box::new(m0010_log_pending::Migration),
         ]
     }
 }

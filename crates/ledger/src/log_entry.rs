@@ -2,11 +2,11 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use obelus_core::Digest;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    canonical,
-    dsse::{Envelope, EnvelopeError},
+    canonical::{self, CanonicalError},
+    dsse::{Envelope, EnvelopeError, EnvelopeSignature},
     keys::PublicKey,
     merkle,
 };
@@ -22,18 +22,69 @@ pub fn body(envelope: &Envelope, key: &PublicKey) -> Result<Vec<u8>, EnvelopeErr
 
 fn body_of_verified(envelope: &Envelope, key: &PublicKey) -> Result<Vec<u8>, EnvelopeError> {
     let verifier = STANDARD.encode(key.to_pem()?);
-    let signatures: Vec<_> =
-        envelope.signatures.iter().map(|s| json!({ "signature": s.sig, "verifier": verifier })).collect();
-    let value = json!({
-        "apiVersion": "0.0.1",
-        "kind": "dsse",
-        "spec": {
-            "envelopeHash": { "algorithm": "sha256", "value": envelope.digest()? },
-            "payloadHash": { "algorithm": "sha256", "value": Digest::sha256(envelope.payload()?) },
-            "signatures": signatures,
+    let sha256 = |value: Digest| Hash { algorithm: "sha256".to_owned(), value };
+    let signature = |s: &EnvelopeSignature| EntrySignature { signature: s.sig.clone(), verifier: verifier.clone() };
+    let value = Entry {
+        api_version: ApiVersion::V001,
+        kind: Kind::Dsse,
+        spec: Spec {
+            envelope_hash: sha256(envelope.digest()?),
+            payload_hash: sha256(Digest::sha256(envelope.payload()?)),
+            signatures: envelope.signatures.iter().map(signature).collect(),
         },
-    });
+    };
     Ok(canonical::to_bytes(&value)?)
+}
+
+/// Whether bytes are an entry of this form, in canonical JSON. Of what it commits to, nothing can be checked without the
+/// envelope.
+///
+/// # Errors
+/// When they are not.
+pub fn check_form(body: &[u8]) -> Result<(), CanonicalError> {
+    canonical::from_bytes::<Entry>(body).map(|_| ())
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Entry {
+    api_version: ApiVersion,
+    kind: Kind,
+    spec: Spec,
+}
+
+#[derive(Serialize, Deserialize)]
+enum ApiVersion {
+    #[serde(rename = "0.0.1")]
+    V001,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Kind {
+    #[serde(rename = "dsse")]
+    Dsse,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Spec {
+    envelope_hash: Hash,
+    payload_hash: Hash,
+    signatures: Vec<EntrySignature>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Hash {
+    algorithm: String,
+    value: Digest,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EntrySignature {
+    signature: String,
+    verifier: String,
 }
 
 /// The Merkle leaf hash of an envelope's entry.

@@ -53,6 +53,12 @@ impl TileEdge {
         self.size
     }
 
+    /// The tile of a level that is not full yet: its number and its hashes.
+    pub fn row(&self, level: u8) -> Option<(u64, &[Digest])> {
+        let row = self.rows.get(usize::from(level))?;
+        Some(((self.size >> (HEIGHT * u32::from(level))) / WIDTH, row))
+    }
+
     /// The root over all leaves; of none, SHA-256 of nothing.
     pub fn root(&self) -> Digest {
         // The perfect subtrees from left to right, largest first: each row splits as the binary digits of its length.

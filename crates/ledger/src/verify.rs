@@ -1,7 +1,7 @@
 //! Offline verification of what the product hands out: certificates, documents of adaptations, statements, proofs and log
 //! checkpoints.
 //!
-//! Keys come from the trusted root, never from the document. Here are the kinds of file, keys and single statements;
+//! Keys come from the trusted root, never from the document. [`follow`] does not take one file but the whole log. Here are the kinds of file, keys and single statements;
 //! `bundle.rs` has statements with their places in the log, `exhibits.rs` opens a document's statements, `certificate.rs` and `adaptation.rs` have the checks of each document,
 //! `citations.rs` what a certificate's statements say of each other. Not here: reading files, and any model.
 
@@ -10,6 +10,7 @@ mod bundle;
 mod certificate;
 mod citations;
 mod exhibits;
+mod log;
 mod registration;
 
 use obelus_core::Digest;
@@ -29,6 +30,8 @@ use crate::{
     tlog_proof::TlogProof,
     trust::{TrustedKey, TrustedRoot},
 };
+
+pub use log::follow;
 
 /// One check and how it came out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

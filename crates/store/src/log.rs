@@ -1,4 +1,5 @@
-//! The transparency log's leaves and its head, which moves by compare-and-swap and never backwards.
+//! The transparency log's leaves and its head, which moves by compare-and-swap and never backwards; and the statements on
+//! their way into it.
 //!
 //! Not here: hashing, proofs and signatures (`obelus-ledger`), tiles, and the copy of the last signed checkpoint that is
 //! kept outside the database so that a restored backup is noticed. The caller checks all three before it appends.
@@ -6,12 +7,15 @@
 use std::ops::Range;
 
 use obelus_core::Digest;
-use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
+use sea_orm::{
+    ActiveValue::NotSet, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    sea_query::Expr,
+};
 
 use crate::{
     column::{Bytes32, Sha256},
     database::{Connected, Read, Write},
-    entities::{log_checkpoint, log_leaves},
+    entities::{log_checkpoint, log_leaves, log_pending},
     error::{Error, Result, moved},
 };
 
@@ -38,6 +42,15 @@ pub struct NewLeaf {
     pub leaf_hash: Digest,
     /// SHA-256 of the logged statement's envelope.
     pub statement: Digest,
+}
+
+/// A leaf that waits for its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// Its place in the queue.
+    pub id: i64,
+    /// The leaf.
+    pub leaf: NewLeaf,
 }
 
 /// A leaf of the log.
@@ -116,6 +129,90 @@ pub async fn append(write: &Write, leaves: &[NewLeaf], old: &Head, new: &Head) -
     Ok(old.size..new.size)
 }
 
+/// Puts a leaf into the queue. Its statement must be stored already; one that waits already is left where it is.
+///
+/// # Errors
+/// When the database fails.
+pub async fn submit(write: &Write, leaf: &NewLeaf) -> Result<()> {
+    let mut row = log_pending::Model {
+        id: 0,
+        body: leaf.body.clone(),
+        leaf_hash: Bytes32(*leaf.leaf_hash.as_bytes()),
+        statement: Sha256(leaf.statement),
+    }
+    .into_active_model();
+    row.id = NotSet;
+    log_pending::Entity::insert(row)
+        .on_conflict_do_nothing_on([log_pending::Column::Statement])
+        .exec_without_returning(write.connection())
+        .await?;
+    Ok(())
+}
+
+/// The first leaves of the queue, at most `limit`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn pending(db: &impl Read, limit: u64) -> Result<Vec<Pending>> {
+    let rows =
+        log_pending::Entity::find().order_by_asc(log_pending::Column::Id).limit(limit).all(db.connection()).await?;
+    let leaf = |row: log_pending::Model| Pending {
+        id: row.id,
+        leaf: NewLeaf { body: row.body, leaf_hash: Digest::new(row.leaf_hash.0), statement: row.statement.0 },
+    };
+    Ok(rows.into_iter().map(leaf).collect())
+}
+
+/// Takes leaves out of the queue, in the transaction that appends them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn settle(write: &Write, ids: &[i64]) -> Result<()> {
+    for chunk in ids.chunks(LEAVES_PER_INSERT) {
+        log_pending::Entity::delete_many()
+            .filter(log_pending::Column::Id.is_in(chunk.iter().copied()))
+            .exec(write.connection())
+            .await?;
+    }
+    Ok(())
+}
+
+/// Takes out of the queue what is in the log already.
+///
+/// # Errors
+/// When the database fails.
+pub async fn settle_logged(write: &Write) -> Result<()> {
+    let logged = log_leaves::Entity::find().select_only().column(log_leaves::Column::Statement).into_query();
+    log_pending::Entity::delete_many()
+        .filter(log_pending::Column::Statement.in_subquery(logged))
+        .exec(write.connection())
+        .await?;
+    Ok(())
+}
+
+/// The leaves in `range`, in order.
+///
+/// # Errors
+/// When the database fails, or one of them is not there.
+pub async fn leaves(db: &impl Read, range: Range<u64>) -> Result<Vec<Leaf>> {
+    let rows = log_leaves::Entity::find()
+        .filter(log_leaves::Column::Position.gte(stored(range.start)?))
+        .filter(log_leaves::Column::Position.lt(stored(range.end)?))
+        .order_by_asc(log_leaves::Column::Position)
+        .all(db.connection())
+        .await?;
+    all_there(range, rows.len())?;
+    Ok(rows.into_iter().map(Leaf::from).collect())
+}
+
+/// Places are unique and sorted, so that a gap shows in the count.
+fn all_there(range: Range<u64>, there: usize) -> Result<()> {
+    if there as u64 == range.end.saturating_sub(range.start) {
+        return Ok(());
+    }
+    Err(Error::Damaged(format!("of the log's leaves {range:?} only {there} are there")))
+}
+
 /// The leaf at `index`.
 ///
 /// # Errors
@@ -140,11 +237,7 @@ pub async fn leaf_hashes(db: &impl Read, range: Range<u64>) -> Result<Vec<Digest
         .into_tuple()
         .all(db.connection())
         .await?;
-    // Places are unique and sorted, so that a gap shows in the count.
-    if rows.len() as u64 != range.end.saturating_sub(range.start) {
-        let there = rows.len();
-        return Err(Error::Damaged(format!("of the log's leaves {range:?} only {there} are there")));
-    }
+    all_there(range, rows.len())?;
     Ok(rows.into_iter().map(|(_, hash)| Digest::new(hash.0)).collect())
 }
 

@@ -8,7 +8,7 @@ use obelus_ledger::keys::random_salt;
 use obelus_store::Db;
 use serde::{Deserialize, Serialize};
 
-use crate::keyring::Keyring;
+use crate::{keyring::Keyring, transparency::Sequencer};
 
 /// What an operator may set; the template in `obelus init` explains every key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,8 @@ pub struct Deps {
     pub clock: Arc<dyn Clock>,
     /// The settings.
     pub settings: Settings,
+    /// What this process remembers of the log.
+    pub log: Sequencer,
 }
 
 impl Deps {

@@ -5,16 +5,13 @@ use anyhow::{Context as _, Result, ensure};
 use obelus_core::Digest;
 use obelus_ledger::{
     certificate::{Exhibit, Logged},
-    checkpoint::Checkpoint,
     dsse::Envelope,
-    keys::Role,
     manifest::{Manifest, Presence},
-    merkle,
     statement::{Predicate, SourceManifest, Statement},
 };
 use obelus_store::{log, manifests, pool_extensions, statements};
 
-use crate::{Deps, registration::all_sources};
+use crate::{Deps, registration::all_sources, transparency};
 
 /// Statements in the log, and the signed checkpoint that covers them.
 pub(crate) struct Exhibits {
@@ -31,19 +28,19 @@ pub(crate) async fn collect(deps: &Deps, lineage: &str, exhibits: &[(Exhibit, Di
     let manifest = exhibits.iter().find(|(exhibit, _)| *exhibit == Exhibit::Manifest);
     let (_, manifest) = manifest.context("a document has a manifest")?;
     let extensions = extensions(deps, lineage, manifest).await?;
-    let head = log::head(&deps.db).await?;
-    let leaves = log::leaf_hashes(&deps.db, 0..head.size).await?;
-    let checkpoint = String::from_utf8(head.note).context("the stored checkpoint is not text")?;
-    Checkpoint::verify(&checkpoint, &deps.settings.log_origin, &deps.keys.public(Role::Log))?;
-    let mut logged = Vec::new();
-    for (exhibit, digest) in exhibits.iter().chain(&extensions) {
+    let mut indices = Vec::new();
+    for (_, digest) in exhibits.iter().chain(&extensions) {
         let index = log::index_of(&deps.db, digest).await?;
-        let index = index.with_context(|| format!("the statement {digest} is not in the log"))?;
-        let path = merkle::inclusion_proof(&leaves, index as usize).context("the log lacks a leaf")?;
+        indices.push(index.with_context(|| format!("the statement {digest} is not in the log"))?);
+    }
+    let proofs = transparency::prove(deps, &indices).await?;
+    let mut logged = Vec::new();
+    let places = indices.into_iter().zip(proofs.paths);
+    for ((exhibit, digest), (index, path)) in exhibits.iter().chain(&extensions).zip(places) {
         logged.push(Logged { exhibit: *exhibit, envelope: envelope(deps, digest).await?, index, path });
     }
     let extensions = logged.split_off(exhibits.len());
-    Ok(Exhibits { logged, extensions, checkpoint })
+    Ok(Exhibits { logged, extensions, checkpoint: proofs.note })
 }
 
 /// The pool extensions up to the one that a manifest cites, oldest first.

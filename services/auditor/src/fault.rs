@@ -1,5 +1,7 @@
 //! Points at which tests kill the process, to show that every step can be cut off. Nothing happens in release builds.
 
+use anyhow::{Result, bail};
+
 /// Every point, in the order in which a takedown passes them.
 pub const POINTS: [&str; 12] = [
     "protocol-fixed",
@@ -26,11 +28,33 @@ pub const ADAPTATION_POINTS: [&str; 5] =
 /// Every point that the destruction of an export passes, in order.
 pub const DESTRUCTION_POINTS: [&str; 2] = ["export-marked", "export-destroyed"];
 
+/// Every point that a statement passes on its way into the log, in order.
+pub const LOG_POINTS: [&str; 8] = [
+    "log-leaf-insert",
+    "log-leaf-inserted",
+    "log-compare-and-swap",
+    "log-commit",
+    "log-committed",
+    "log-tile-write",
+    "log-entries-written",
+    "log-checkpoint-write",
+];
+
 /// Ends the process without any clean-up when the environment variable `OBELUS_DIE_AT` names this point.
 pub fn point(name: &str) {
-    let known = [&POINTS[..], &EXPORT_POINTS, &ADAPTATION_POINTS, &DESTRUCTION_POINTS];
+    let known = [&POINTS[..], &EXPORT_POINTS, &ADAPTATION_POINTS, &DESTRUCTION_POINTS, &LOG_POINTS];
     debug_assert!(known.iter().any(|points| points.contains(&name)), "unknown fault point {name}");
     if cfg!(debug_assertions) && std::env::var_os("OBELUS_DIE_AT").is_some_and(|wanted| wanted == name) {
         std::process::abort();
     }
+}
+
+/// As [`point`], and fails there when `OBELUS_FAIL_AT` names it: a disk or a database that refuses.
+///
+/// # Errors
+/// When a test asks for it.
+pub fn fallible(name: &str) -> Result<()> {
+    point(name);
+    let failing = cfg!(debug_assertions) && std::env::var_os("OBELUS_FAIL_AT").is_some_and(|wanted| wanted == name);
+    if failing { bail!("failed at {name}, as the environment asks") } else { Ok(()) }
 }

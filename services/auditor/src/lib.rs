@@ -23,7 +23,7 @@ pub mod transparency;
 pub mod verification;
 pub mod zeroing;
 
-mod durable;
+pub mod durable;
 mod exhibits;
 mod manifest;
 mod not_there;

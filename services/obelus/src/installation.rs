@@ -7,6 +7,7 @@ use obelus_auditor::{
     Deps, Settings,
     case::{OWNER, OWNER_ROLES, SERVICE, SERVICE_ROLES},
     keyring::Keyring,
+    transparency::Sequencer,
 };
 use obelus_core::{Clock as _, DataDirectory, SystemClock};
 use obelus_store::{Db, connect, connect_sqlite, persons};
@@ -66,7 +67,8 @@ pub async fn open(root: &Path) -> Result<Deps> {
     let keys = Keyring::open(&data.keys())?;
     let db = database(&data).await?;
     db.migrate().await?;
-    Ok(Deps { db, data, keys, clock: Arc::new(SystemClock), settings })
+    let deps = Deps { db, data, keys, clock: Arc::new(SystemClock), settings, log: Sequencer::default() };
+    Ok(deps)
 }
 
 /// `DATABASE_URL` where it is set, else SQLite in the data directory.

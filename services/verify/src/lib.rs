@@ -9,7 +9,7 @@ use std::{
 
 use obelus_ledger::{
     trust::TrustedRoot,
-    verify::{Input, Report, Unreadable, companions, documents, verify},
+    verify::{Input, Report, Unreadable, companions, documents, follow, verify},
 };
 
 /// Files larger than this are refused unread.
@@ -55,9 +55,7 @@ pub enum VerifyError {
 /// # Errors
 /// When a file cannot be read or is of no known kind.
 pub fn run(file: &Path, trust: &Path) -> Result<Report, VerifyError> {
-    let root_path = trust.join(TRUSTED_ROOT);
-    let root =
-        TrustedRoot::from_bytes(&read(&root_path)?).map_err(|source| VerifyError::Trust { path: root_path, source })?;
+    let root = trusted(trust)?;
     let bytes = read(file)?;
     let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let mut document = None;
@@ -80,6 +78,30 @@ pub fn run(file: &Path, trust: &Path) -> Result<Report, VerifyError> {
     let proofs: Vec<_> = proofs.iter().map(|(kind, proof)| (*kind, proof.as_slice())).collect();
     let input = Input { file: &bytes, document: document.as_deref(), proofs: &proofs };
     verify(&input, &root).map_err(|source| VerifyError::Unreadable { path: file.into(), source })
+}
+
+/// Follows a copy of a log's public folder from the first entry with the keys in the folder `trust`, and compares it with
+/// the checkpoint in `seen`, a file that an earlier visit has left; none when there was no earlier visit.
+///
+/// # Errors
+/// When the trusted root or the checkpoint seen before cannot be read.
+pub fn run_log(folder: &Path, seen: Option<&Path>, trust: &Path) -> Result<Report, VerifyError> {
+    let root = trusted(trust)?;
+    let seen = match seen {
+        None => None,
+        Some(path) => Some(String::from_utf8_lossy(&read(path)?).into_owned()),
+    };
+    let mut read = |path: &str| match read(&folder.join(path)) {
+        Ok(bytes) => Ok(bytes),
+        Err(VerifyError::Io { source, .. }) => Err(source),
+        Err(other) => Err(std::io::Error::other(other)),
+    };
+    Ok(follow(&mut read, seen.as_deref(), &root))
+}
+
+fn trusted(folder: &Path) -> Result<TrustedRoot, VerifyError> {
+    let path = folder.join(TRUSTED_ROOT);
+    TrustedRoot::from_bytes(&read(&path)?).map_err(|source| VerifyError::Trust { path, source })
 }
 
 /// The report in words, one line a check.

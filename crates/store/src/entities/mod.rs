@@ -12,6 +12,7 @@ pub(crate) mod erasure_targets;
 pub(crate) mod erasures;
 pub(crate) mod log_checkpoint;
 pub(crate) mod log_leaves;
+pub(crate) mod log_pending;
 pub(crate) mod manifests;
 pub(crate) mod models;
 pub(crate) mod person_roles;

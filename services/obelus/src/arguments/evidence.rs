@@ -19,13 +19,28 @@ pub struct Verify {
 pub enum Log {
     /// Print the signed checkpoint
     Checkpoint,
-    /// Inclusion proof of one entry
+    /// Inclusion proof of one entry, as a `.tlog-proof`
     Prove {
         /// Index of the entry
         index: u64,
     },
     /// Recompute the whole log and compare it with its checkpoints
-    Check,
+    Check(LogCheck),
+}
+
+/// `obelus log check`
+#[derive(Debug, Args)]
+pub struct LogCheck {
+    /// A copy of a log's public folder, followed from its first entry instead of this installation's log; needs no
+    /// installation
+    #[arg(long, requires = "trust")]
+    pub folder: Option<PathBuf>,
+    /// Folder with `trusted_root.json`, obtained apart from the log
+    #[arg(long, requires = "folder")]
+    pub trust: Option<PathBuf>,
+    /// Compare with the checkpoint in this file, where there is one, and keep the new one there
+    #[arg(long, requires = "folder")]
+    pub remember: Option<PathBuf>,
 }
 
 /// `obelus keys`

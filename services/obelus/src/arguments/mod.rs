@@ -13,7 +13,7 @@ mod model;
 pub use bench::{Bench, BenchDecode, BenchTrain, Erase, TrainForm};
 pub use case::{Audit, Certificate, Person, Request, Takedown};
 pub use corpus::{Corpus, Probes, Source};
-pub use evidence::{Keys, Log, Verify};
+pub use evidence::{Keys, Log, LogCheck, Verify};
 pub use model::{Export, ExportFormat, Fitting, Generate, Model, Repair, Route, RowsKind, Score, Train};
 
 /// Train, strike, prove and certify natively unlearnable language models.

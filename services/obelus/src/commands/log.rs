@@ -1,8 +1,11 @@
 //! `obelus log`.
 
+use std::{fs, path::Path};
+
 use anyhow::{Context as _, Result};
-use obelus_auditor::{Deps, transparency};
-use obelus_store::log::{head, leaf};
+use obelus_auditor::{Deps, durable::write_durably, transparency};
+use obelus_ledger::tlog_proof::TlogProof;
+use obelus_store::log::leaf;
 use serde_json::json;
 
 use crate::{
@@ -15,33 +18,53 @@ use crate::{
 pub async fn run(deps: &Deps, command: &Log, output: &Output) -> Result<Answer> {
     match command {
         Log::Checkpoint => {
-            let head = head(&deps.db).await?;
-            let note = String::from_utf8(head.note).context("the stored checkpoint is not text")?;
-            if head.size == 0 {
-                return Err(WrongUse("the log is empty and has no checkpoint yet".to_owned()).into());
-            }
-            output.print(&note, &json!({ "size": head.size, "root": head.root, "checkpoint": note }))?;
+            let published = transparency::checkpoint(deps).await?;
+            let published = published.ok_or_else(|| WrongUse("the log is empty and has no checkpoint yet".to_owned()));
+            let (checkpoint, note) = published?;
+            let document = json!({ "size": checkpoint.size, "root": checkpoint.root, "checkpoint": note });
+            output.print(&note, &document)?;
         }
         Log::Prove { index } => {
-            let size = head(&deps.db).await?.size;
-            let entry = leaf(&deps.db, *index).await?;
+            let size = transparency::checkpoint(deps).await?.map_or(0, |(checkpoint, _)| checkpoint.size);
+            let entry = leaf(&deps.db, *index).await?.filter(|leaf| leaf.index < size);
             let entry = entry.ok_or_else(|| {
                 WrongUse(format!("the log has {size} entries, numbered from 0; there is no entry {index}"))
             })?;
-            let (path, checkpoint) = transparency::prove(deps, *index).await?;
-            let body = String::from_utf8(entry.body).context("log entries are text")?;
-            let shown: Vec<String> = path.iter().map(ToString::to_string).collect();
-            let words = format!("{body}\nleaf {}\n{}\n\n{checkpoint}", entry.leaf_hash, shown.join("\n"));
+            let mut proofs = transparency::prove(deps, &[*index]).await?;
+            let path = proofs.paths.pop().context("one leaf has one path")?;
+            let proof = TlogProof { body: entry.body, index: *index, path, checkpoint: proofs.note };
+            let text = proof.to_text();
             let document = json!({
-                "index": index, "entry": body, "leaf": entry.leaf_hash, "path": path, "checkpoint": checkpoint,
+                "index": index,
+                "entry": String::from_utf8_lossy(&proof.body),
+                "leaf": entry.leaf_hash,
+                "path": proof.path,
+                "checkpoint": proof.checkpoint,
+                "tlog_proof": text,
             });
-            output.print(&words, &document)?;
+            output.print(text.trim_end(), &document)?;
         }
-        Log::Check => {
+        Log::Check(_) => {
             let checkpoint = transparency::check(deps).await?;
             let words = format!("{} entries give the signed root {}", checkpoint.size, checkpoint.root);
             output.print(&words, &json!({ "ok": true, "size": checkpoint.size, "root": checkpoint.root }))?;
         }
+    }
+    Ok(Answer::Done)
+}
+
+/// Follows a copy of a log's public folder; what it found is kept in `remember` only when everything agreed.
+pub fn follow(folder: &Path, trust: &Path, remember: Option<&Path>, output: &Output) -> Result<Answer> {
+    let seen = remember.filter(|path| path.exists());
+    let report = obelus_verify::run_log(folder, seen, trust)?;
+    output.print(&obelus_verify::describe(&report, folder), &report)?;
+    if !report.ok {
+        return Ok(Answer::No);
+    }
+    if let Some(path) = remember {
+        let from = folder.join("checkpoint");
+        let note = fs::read(&from).with_context(|| format!("cannot read {}", from.display()))?;
+        write_durably(path, &note)?;
     }
     Ok(Answer::Done)
 }

@@ -19,10 +19,11 @@ mod takedown;
 mod train;
 
 use anyhow::Result;
+use obelus_auditor::transparency;
 use serde_json::json;
 
 use crate::{
-    arguments::{Arguments, Command},
+    arguments::{Arguments, Command, Log, LogCheck},
     installation,
     output::{Answer, Output},
 };
@@ -40,6 +41,9 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<Answer> {
             output.print(&obelus_verify::describe(&report, &verify.file), &report)?;
             return Ok(if report.ok { Answer::Done } else { Answer::No });
         }
+        Command::Log(Log::Check(LogCheck { folder: Some(folder), trust: Some(trust), remember })) => {
+            return log::follow(folder, trust, remember.as_deref(), output);
+        }
         Command::Bench(command) => return bench::run(command, arguments.quiet, output),
         Command::Doctor => return doctor::run(root, output).await,
         Command::Init => {
@@ -55,6 +59,8 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<Answer> {
         _ => {}
     }
     let deps = installation::open(root).await?;
+    // What an earlier command stored and could not log, because it was cut off.
+    transparency::settle(&deps).await?;
     match &arguments.command {
         Command::Corpus(command) => corpus::run(&deps, command, output).await,
         Command::Probes(command) => corpus::probes(&deps, command, output),

@@ -1,0 +1,187 @@
+//! The transparency log: signs statements, puts them into the log, proves their places. Who gives them those places is in
+//! `sequencer.rs`, the files that the world sees in `folder.rs`, the check of the whole in `check.rs`.
+//!
+//! The published checkpoint lies outside the database. When it is ahead of the database, the database is older than
+//! what the world has seen, and nothing is signed until somebody has looked.
+
+mod check;
+mod folder;
+mod sequencer;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use obelus_core::Digest;
+use obelus_ledger::{
+    checkpoint::Checkpoint,
+    dsse::Envelope,
+    keys::Role,
+    log_entry, merkle,
+    statement::{Predicate, Statement},
+    tile_edge::TileEdge,
+    tree_reader,
+};
+use obelus_store::{Write, log, statements};
+use tokio::sync::Mutex;
+
+pub use check::check;
+
+use crate::{Deps, fault};
+use folder::LogFolder;
+
+/// Appenders that lost a race try again this often.
+const ATTEMPTS: u32 = 50;
+
+/// What a process remembers of the log: one at a time gives places, and knows the log's edge from its last round.
+#[derive(Debug, Default)]
+pub struct Sequencer(Mutex<Option<TileEdge>>);
+
+/// A signed statement on its way into the log.
+pub struct Signed {
+    kind: &'static str,
+    role: Role,
+    envelope: Envelope,
+}
+
+/// Where a statement is in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// SHA-256 of the envelope.
+    pub digest: Digest,
+    /// Index of the leaf.
+    pub index: u64,
+}
+
+/// Leaves with their places under one published checkpoint.
+pub struct Proofs {
+    /// The signed note.
+    pub note: String,
+    /// Audit path of each leaf, in the order asked for.
+    pub paths: Vec<Vec<Digest>>,
+}
+
+/// Signs a statement with the key of its role.
+///
+/// # Errors
+/// When it is too large or the signer refuses.
+pub fn sign<P: Predicate>(deps: &Deps, statement: &Statement<P>) -> Result<Signed> {
+    let envelope = statement.sign(deps.keys.signer(P::ROLE)).with_context(|| format!("cannot sign {}", P::NAME))?;
+    Ok(Signed { kind: P::NAME, role: P::ROLE, envelope })
+}
+
+impl Signed {
+    /// SHA-256 of the envelope's bytes.
+    ///
+    /// # Errors
+    /// Never for an envelope that was signed here.
+    pub fn digest(&self) -> Result<Digest> {
+        Ok(self.envelope.digest()?)
+    }
+}
+
+/// Stores one statement, puts it into the queue of the log, and makes `change` in the same transaction; then waits for its
+/// place, which is given only once a published checkpoint covers it. Cut off in between, the statement finds its place
+/// with the next one that is published, or by [`settle`].
+///
+/// # Errors
+/// When the database fails, the log was rolled back, or `change` refuses; then nothing has happened.
+pub async fn publish(
+    deps: &Deps,
+    signed: Signed,
+    change: impl AsyncFn(&Write, &Digest) -> Result<()>,
+) -> Result<Position> {
+    // Before anything is stored: a log that refuses to sign must not leave a change behind that nobody logs.
+    sequencer::in_step(deps).await?;
+    let bytes = signed.envelope.to_bytes()?;
+    let digest = Digest::sha256(&bytes);
+    let body = log_entry::body(&signed.envelope, &deps.keys.public(signed.role))?;
+    let leaf = log::NewLeaf { leaf_hash: merkle::leaf_hash(&body), body, statement: digest };
+    let write = deps.db.write().await?;
+    statements::put(&write, signed.kind, bytes, deps.now()).await?;
+    log::submit(&write, &leaf).await?;
+    fault::fallible("log-leaf-insert")?;
+    change(&write, &digest).await?;
+    write.commit().await?;
+    fault::fallible("log-leaf-inserted")?;
+    for _ in 0..ATTEMPTS {
+        let mut edge = deps.log.0.lock().await;
+        // Whoever held the lock before may have taken it along.
+        if let Some(index) = log::index_of(&deps.db, &digest).await? {
+            sequencer::in_step(deps).await?;
+            return Ok(Position { digest, index });
+        }
+        sequencer::round(deps, &mut edge).await?;
+    }
+    bail!("{ATTEMPTS} others were faster at appending to the log; try again")
+}
+
+/// Gives places to statements that were stored and not logged, because the process that stored them was cut off.
+///
+/// # Errors
+/// When the log refuses to sign.
+pub async fn settle(deps: &Deps) -> Result<()> {
+    for _ in 0..ATTEMPTS {
+        if log::pending(&deps.db, 1).await?.is_empty() {
+            return Ok(());
+        }
+        let mut edge = deps.log.0.lock().await;
+        sequencer::round(deps, &mut edge).await?;
+    }
+    bail!("others append to the log faster than it can be settled; try again")
+}
+
+/// Reads a note that the log's key signed.
+fn verified(deps: &Deps, note: &str) -> Result<Checkpoint> {
+    Ok(Checkpoint::verify(note, &deps.settings.log_origin, &deps.keys.public(Role::Log))?)
+}
+
+/// The published checkpoint; none while the log is empty. What was committed and not published is published first.
+///
+/// # Errors
+/// When the database's log does not extend the published checkpoint.
+pub async fn checkpoint(deps: &Deps) -> Result<Option<(Checkpoint, String)>> {
+    let head = sequencer::in_step(deps).await?;
+    if head.size == 0 {
+        return Ok(None);
+    }
+    let note = String::from_utf8(head.note).context("the stored checkpoint is not text")?;
+    Ok(Some((verified(deps, &note)?, note)))
+}
+
+/// Inclusion proofs of leaves under the published checkpoint, from its tiles; each verified before it is given.
+///
+/// # Errors
+/// When there is no such leaf.
+pub async fn prove(deps: &Deps, indices: &[u64]) -> Result<Proofs> {
+    let (checkpoint, note) = checkpoint(deps).await?.context("the log is empty")?;
+    let mut leaves = Vec::with_capacity(indices.len());
+    for index in indices {
+        let leaf = log::leaf(&deps.db, *index).await?.filter(|leaf| leaf.index < checkpoint.size);
+        let leaf =
+            leaf.with_context(|| format!("the log has {} entries, there is no entry {index}", checkpoint.size))?;
+        leaves.push((leaf.index, leaf.leaf_hash));
+    }
+    let paths = match paths(deps, &checkpoint, &leaves) {
+        Ok(paths) => paths,
+        Err(damage) => {
+            tracing::warn!("the tiles of the log are damaged and are made again from the database: {damage:#}");
+            sequencer::rewrite(deps).await?;
+            paths(deps, &checkpoint, &leaves)?
+        }
+    };
+    Ok(Proofs { note, paths })
+}
+
+fn paths(deps: &Deps, checkpoint: &Checkpoint, leaves: &[(u64, Digest)]) -> Result<Vec<Vec<Digest>>> {
+    let folder = LogFolder::new(deps.data.log());
+    let mut all = Vec::with_capacity(leaves.len());
+    for (index, leaf) in leaves {
+        let path =
+            tree_reader::inclusion_proof(*index, checkpoint.size, &mut |node| folder.node(checkpoint.size, node))?;
+        let path = path.with_context(|| format!("there is no entry {index}"))?;
+        ensure!(
+            merkle::verify_inclusion(leaf, *index, checkpoint.size, &path, &checkpoint.root),
+            "the tiles do not lead from entry {index} to the published root"
+        );
+        all.push(path);
+    }
+    Ok(all)
+}
