@@ -7,6 +7,7 @@ mod ci;
 mod demo;
 mod folder;
 mod libtorch;
+mod outsiders;
 mod prerequisites;
 mod project;
 mod setup;

@@ -1,7 +1,7 @@
 //! The outside programs that set-up needs, and the command that installs each. It installs a program itself only
 //! for the tests, and only where that asks for no password.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::bail;
@@ -56,7 +56,10 @@ pub(crate) fn for_linting() -> anyhow::Result<()> {
     refuse(missing)
 }
 
-/// Finds or installs what the tests need: cargo-nextest always; PostgreSQL's programs as root, else they are named.
+/// Where Debian's golang-golang-x-mod-dev keeps the part that the tests use.
+const GO_LOG_PACKAGE: &str = "/usr/share/gocode/src/golang.org/x/mod/sumdb/tlog";
+
+/// Finds or installs what the tests need: cargo-nextest always; the system's programs as root, else they are named.
 pub(crate) fn for_testing() -> anyhow::Result<()> {
     if !works("cargo", &["nextest", "--version"]) {
         // Into cargo's own home and not beside the project: only there does a plain `cargo nextest run` find it.
@@ -64,38 +67,47 @@ pub(crate) fn for_testing() -> anyhow::Result<()> {
         // From `/`, so that the linker settings of this checkout do not apply to it.
         succeed(Command::new("cargo").args(["install", "--locked", NEXTEST]).current_dir("/"))?;
     }
-    let root = is_root();
-    let mut packages = Vec::new();
-    if postgres_programs().is_none() {
-        packages.push("postgresql");
-    }
-    if root && !works("sudo", &["--version"]) {
-        packages.push("sudo"); // PostgreSQL refuses to run as root: the tests start it through sudo as another user.
-    }
+    let wanted = programs_of_tests();
+    let packages: Vec<&str> = wanted.iter().map(|(package, _)| *package).collect();
     if packages.is_empty() {
         return Ok(());
     }
-    if root && works("apt-get", &["--version"]) {
-        eprintln!("setup: installing {} for the tests", packages.join(" and "));
+    if is_root() && works("apt-get", &["--version"]) {
+        eprintln!("setup: installing {} for the tests", packages.join(", "));
         if install(&packages).is_err() {
             succeed(Command::new("apt-get").args(["-q", "update"]))?; // a fresh machine has no package lists yet
             install(&packages)?;
         }
         return Ok(());
     }
-    let missing = Missing {
-        what: "PostgreSQL (initdb)",
-        why: "is one of the two databases that the tests run on",
-        install: apt(&packages.join(" ")),
-    };
+    let missing: Vec<Missing> = wanted.into_iter().map(|(_, missing)| missing).collect();
     if under_ci() {
-        return refuse(vec![missing]);
+        return refuse(missing);
     }
-    eprintln!(
-        "setup: {} is missing and {}: tests that need it cannot pass. {}",
-        missing.what, missing.why, missing.install
-    );
+    for Missing { what, why, install } in missing {
+        eprintln!("setup: {what} is MISSING; it {why}: tests that need it fail or show nothing. {install}");
+    }
     Ok(())
+}
+
+/// The Debian packages that the tests need and that are not there.
+fn programs_of_tests() -> Vec<(&'static str, Missing)> {
+    let verifies = "checks in tests what we sign";
+    let wanted = [
+        ("postgresql", "PostgreSQL (initdb)", "is one of the two databases", postgres_programs().is_some()),
+        // PostgreSQL refuses to run as root: the tests start it through sudo as another user.
+        ("sudo", "sudo", "runs PostgreSQL as another user", !is_root() || works("sudo", &["--version"])),
+        ("golang-go", "go", verifies, works("go", &["version"])),
+        ("golang-golang-x-mod-dev", "Go's x/mod", verifies, Path::new(GO_LOG_PACKAGE).is_dir()),
+        ("openssl", "openssl", verifies, works("openssl", &["version"])),
+        ("qpdf", "qpdf", verifies, works("qpdf", &["--version"])),
+        // pdfdetach, which comes with it, ends with an error when it is asked for its version.
+        ("poppler-utils", "pdfdetach", verifies, works("pdfinfo", &["-v"])),
+        ("nodejs", "node", verifies, works("node", &["--version"])),
+        ("npm", "npm", "installs what checks in tests what we sign", works("npm", &["--version"])),
+    ];
+    let absent = wanted.into_iter().filter(|(_, _, _, there)| !there);
+    absent.map(|(package, what, why, _)| (package, Missing { what, why, install: apt(package) })).collect()
 }
 
 /// The folder of PostgreSQL's server programs: where PATH finds `initdb`, or the newest one of a Debian system, which

@@ -40,6 +40,11 @@ impl Project {
         self.path(".python")
     }
 
+    /// The verifiers of others that tests hand our evidence to.
+    pub(crate) fn outsiders(&self) -> PathBuf {
+        self.path(".outsiders")
+    }
+
     /// What set-up keeps for itself: downloads under way, its lock. Ignored by git; may be deleted at any time.
     pub(crate) fn tools(&self) -> PathBuf {
         self.path(".tools")

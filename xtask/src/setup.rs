@@ -1,12 +1,13 @@
 //! `cargo xtask setup`: makes plain `cargo build`, `cargo nextest run` and `cargo clippy` work in this checkout.
-//! What it fetches is in `libtorch.rs` and `transformers.rs`, what it looks for on the machine in `prerequisites.rs`.
+//! What it fetches is in `libtorch.rs`, `transformers.rs` and `outsiders.rs`, what it looks for on the machine in
+//! `prerequisites.rs`.
 
 use std::fs::{File, TryLockError};
 
 use anyhow::{Context, bail};
 
 use crate::project::Project;
-use crate::{libtorch, prerequisites, transformers, wheel};
+use crate::{libtorch, outsiders, prerequisites, transformers, wheel};
 
 /// Everything that building and running needs.
 pub(crate) fn for_building(project: &Project) -> anyhow::Result<()> {
@@ -17,18 +18,24 @@ pub(crate) fn for_building(project: &Project) -> anyhow::Result<()> {
 
 /// Everything that the tests need too.
 pub(crate) fn for_tests(project: &Project) -> anyhow::Result<()> {
-    let lock = begin(project)?;
+    let _lock = begin(project)?;
     libtorch::ensure(project)?;
+    // First, because Node may come from there.
+    prerequisites::for_testing()?;
     let transformers = transformers::ensure(project);
     wheel::forget(project)?;
-    drop(lock);
-    if let Err(error) = transformers {
-        if prerequisites::under_ci() {
-            return Err(error.context("tests hand exports to Hugging Face transformers, which cannot be installed"));
-        }
-        eprintln!("setup: Hugging Face transformers is MISSING: tests that hand exports to it show nothing. {error:#}");
+    needed_by_tests("Hugging Face transformers", "hand exports to it", transformers)?;
+    needed_by_tests("a verifier that others wrote", "hand it what is signed", outsiders::ensure(project))
+}
+
+/// What cannot be installed fails the gate; elsewhere it is said.
+fn needed_by_tests(what: &str, tests: &str, installed: anyhow::Result<()>) -> anyhow::Result<()> {
+    let Err(error) = installed else { return Ok(()) };
+    if prerequisites::under_ci() {
+        return Err(error.context(format!("tests {tests}, and {what} cannot be installed")));
     }
-    prerequisites::for_testing()
+    eprintln!("setup: {what} is MISSING: tests that {tests} show nothing. {error:#}");
+    Ok(())
 }
 
 fn begin(project: &Project) -> anyhow::Result<File> {

@@ -28,7 +28,7 @@ use obelus_mask::{Segment, derive_seed, neurons};
 
 use crate::statements::Facts;
 
-const ORIGIN: &str = "log.example/obelus";
+pub const ORIGIN: &str = "log.example/obelus";
 const MANIFEST_KEY: [u8; 32] = [0x4d; 32];
 pub const LAYERS: u32 = 2;
 /// The pool: the campaign's segment, two of the first extension, one of the second.
