@@ -62,6 +62,9 @@ pub enum KeyError {
     /// Not a PEM key of the expected kind.
     #[error("not an Ed25519 key in PEM: {0}")]
     Pem(String),
+    /// Not a PEM key of the kind that signs models.
+    #[error("not a P-256 key in PEM: {0}")]
+    P256Pem(String),
     /// A key of small order verifies signatures over anything.
     #[error("the key is weak (small order) and is refused")]
     Weak,

@@ -16,6 +16,8 @@ pub mod keys;
 pub mod log_entry;
 pub mod manifest;
 pub mod merkle;
+pub mod model_key;
+pub mod model_signing;
 pub mod multiproof;
 pub mod node_tree;
 pub mod proof_file;

@@ -18,7 +18,7 @@ pub use predicates::{
     SourceProvenance, TrainingRun, VerificationProtocol, VerificationRun,
 };
 
-const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
+pub(crate) const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 const PREDICATES: &str = "https://obelus.dev/attestation/";
 
 /// What a predicate is called and who signs it.

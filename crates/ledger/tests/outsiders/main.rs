@@ -10,6 +10,7 @@ mod envelopes;
 #[path = "../certificate/fixture.rs"]
 mod fixture;
 mod logs;
+mod models;
 #[allow(dead_code, reason = "shared with the tests of certificates, which use more of it")]
 #[path = "../certificate/statements.rs"]
 mod statements;

@@ -110,8 +110,9 @@ impl Drop for Folder {
     }
 }
 
-/// Runs a verifier on files or folders by their names, and compares whether it accepts each with what is expected.
-pub fn check(mut command: Command, folder: &Folder, expected: &[(String, bool)]) {
+/// Runs a verifier on files or folders by their names, and compares whether it accepts each with what is expected; gives
+/// what it printed.
+pub fn check(mut command: Command, folder: &Folder, expected: &[(String, bool)]) -> String {
     let output = command.args(expected.iter().map(|(name, _)| folder.path(name))).output().unwrap();
     let said = said(&output);
     let mut wrong = Vec::new();
@@ -132,6 +133,7 @@ pub fn check(mut command: Command, folder: &Folder, expected: &[(String, bool)])
     assert!(wrong.is_empty(), "{} of {}: {wrong:#?}\n{errors}", wrong.len(), expected.len());
     let all = expected.iter().all(|(_, accepted)| *accepted);
     assert_eq!(output.status.code(), Some(if all { 0 } else { 1 }), "{errors}");
+    said
 }
 
 /// The bytes with one bit turned.
