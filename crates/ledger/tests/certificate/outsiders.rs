@@ -26,7 +26,7 @@ impl Folder {
 
     /// Exit status and output of the script on files of the folder.
     fn python(&self, files: &[&str]) -> (i32, String) {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../verifiers/check_row_proof.py");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../verifiers/python/check_row_proof.py");
         let output = Command::new("python3").arg(script).args(files.iter().map(|file| self.0.join(file))).output();
         let output = output.expect("python3 cannot be run; install it: sudo apt-get install -y python3");
         let said = [output.stdout, output.stderr].concat();

@@ -1,82 +1,25 @@
 #!/usr/bin/env python3
-"""Check a certificate and its row proof with SHA-256 only: CERTIFICATE.json ROWPROOF [trusted_root.json]
+"""Check a certificate's row proof with SHA-256 only: ID.evidence.json ID.rowproof.json [trusted_root.json] [ID.json]
 
 Recomputes the struck neurons from the names of the sources, rebuilds the weight root before and after the strike, and
-compares both with what the statements say. With trusted_root.json also shows that every statement is in the log.
-No code in common with the product. NOT checked: signatures (Python's standard library has no Ed25519), without which
-anybody could have written the statements. For openssl see docs/attestation/certificate-document.md.
+compares both with what the statements say. With trusted_root.json also shows that every statement is in the log; with
+the bundle ID.json, that it carries the same certificate. No code in common with the product. NOT checked: signatures,
+without which anybody could have written the statements; check_log.py asks openssl for those of bundle and checkpoint,
+docs/attestation/certificate-document.md says how to ask for the others.
 Exit status: 0 everything agrees, 1 something does not or is not of the expected form, 2 a file cannot be read.
 """
 import base64
 import bisect
-import hashlib
-import itertools
 import json
 import pathlib
-import sys
 import zlib
 
+from check_mask import mask, seed_of, u32
+from evidence import (canonical, checkpoint_of, digest_of, finish, log_leaf, need, open_bundle, payload_of,
+                      read_canonical, root_by_path, sha, split, unhex)
+
 EXHIBITS = "campaign manifest training protocol erasure verification certificate".split()
-
-def sha(*parts):
-    return hashlib.sha256(b"".join(parts)).digest()
-
-def need(condition, otherwise):
-    if not condition:
-        raise ValueError(otherwise)
-
-def canonical(value):  # RFC 8785 for documents without floating-point numbers whose field names are ASCII
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-
-def read_canonical(data, what):
-    value = json.loads(data)
-    need(canonical(value) == data, f"{what}: not in canonical form")
-    return value
-
-def unhex(text):
-    need(text == bytes.fromhex(text).hex(), f"{text} is not lowercase hexadecimal")
-    return bytes.fromhex(text)
-
-def u32(number):
-    return number.to_bytes(4, "big")
-
-def split(count):
-    return 1 << ((count - 1).bit_length() - 1)
-
-def root_by_path(leaf, index, size, path):
-    """Root of an RFC 6962 tree of `size` leaves by the audit path of one of them, lowest sibling first."""
-    need(0 <= index < size and bool(path) == (size > 1), "an audit path does not fit its tree")
-    if size == 1:
-        return leaf
-    half = split(size)
-    if index < half:
-        return sha(b"\1", root_by_path(leaf, index, half, path[:-1]), path[-1])
-    return sha(b"\1", path[-1], root_by_path(leaf, index - half, size - half, path[:-1]))
-
-def payload_of(logged):
-    return base64.b64decode(logged["envelope"]["payload"], validate=True)
-
-def digest_of(logged):
-    return sha(canonical(logged["envelope"])).hex()
-
-def seed_of(campaign, source):
-    salt, names = unhex(campaign["campaignSalt"]), (campaign["lineage"].encode(), source.encode())
-    return sha(b"null-seed/v1\0", salt, *(u32(len(name)) + name for name in names))
-
-def words(seed, layer, n, k):
-    context = u32(1) + u32(layer) + u32(n) + u32(k)
-    for block in itertools.count():
-        digest = sha(b"null-mask/v1\0", bytes([len(context)]), context, seed, u32(block))
-        yield from (int.from_bytes(digest[at : at + 8], "big") for at in range(0, 32, 8))
-
-def mask(seed, layer, n, k):
-    """Exactly k of n neurons: Floyd's sampling; words that would favour small numbers are drawn again."""
-    need(0 <= k <= n, "a segment lights more neurons than it has")
-    stream, lit = words(seed, layer, n, k), set()
-    for j in range(n - k, n):
-        drawn = next(word for word in stream if word < 2**64 - 2**64 % (j + 1)) % (j + 1)
-        lit.add(j if drawn in lit else drawn)
-    return lit
+SIGNERS = "registrar registrar model issuer issuer issuer issuer".split()
 
 def pool(document, said):
     """Gives the segment with an index, after showing that every extension of the pool continues it without a gap."""
@@ -84,16 +27,16 @@ def pool(document, said):
     runs = [(index, 1, s["base"], s["n"], s["k"]) for index, s in enumerate(segments)]
     first, base = len(segments), max((s["base"] + s["n"] for s in segments), default=0)
     for logged in document.get("extensions", []):
-        statement = read_canonical(payload_of(logged), "pool extension")
+        statement = read_canonical(payload_of(logged["envelope"]), "pool extension")
         extension, n, k, count = statement["predicate"], *(statement["predicate"][size] for size in ("n", "k", "count"))
         need(statement["predicateType"].endswith("/attestation/pool-extension/v1"), "not a pool extension")
         cited = [extension["campaign"], extension.get("previous")]
-        wanted = [digest_of(document["exhibits"][0]), previous]
+        wanted = [digest_of(document["exhibits"][0]["envelope"]), previous]
         need(cited == wanted, "a pool extension does not cite the campaign and the extension before it")
         continues = [extension["firstSegment"], extension["base"]] == [first, base]
         need(continues and 0 < k <= n and count > 0, "a pool extension does not continue the pool")
         runs.append((first, count, base, n, k))
-        previous, first, base = digest_of(logged), first + count, base + count * n
+        previous, first, base = digest_of(logged["envelope"]), first + count, base + count * n
     need(base < 2**32, "the pool is larger than neuron numbers")
     need(said["manifest"]["predicate"].get("extension") == previous, "the manifest rests on another pool")
     def segment(index):
@@ -109,13 +52,14 @@ def struck_neurons(document, said):
     need(campaign["maskScheme"] == "null-mask/v1" and campaign["layers"] <= 1024, "unknown masks")
     count = said["manifest"]["predicate"]["count"]
     manifest_root = unhex(said["manifest"]["subject"][0]["digest"]["sha256"])
-    per_layer, listed = [set() for _ in range(campaign["layers"])], []
+    per_layer, listed, names = [set() for _ in range(campaign["layers"])], [], set()
     for place in document["sources"]:
-        record, record_bytes = json.loads(place["record"]), place["record"].encode()
+        record_bytes = place["record"].encode()
+        record = read_canonical(record_bytes, "record")
         leaf = sha(b"\0", unhex(place["key"]), record_bytes)
         found = root_by_path(leaf, place["index"], count, [*map(unhex, place["path"])])
         need(found == manifest_root, f"the record of {record['source']} is not in the manifest")
-        seed = seed_of(campaign, record["source"])
+        seed = seed_of(unhex(campaign["campaignSalt"]), campaign["lineage"], record["source"])
         need(seed.hex() == record["seed"], f"{record['source']}: the record's seed is not that of its name")
         base, n, k = segment(record["segment"])
         need(k * campaign["layers"] <= 1 << 17, "absurdly many neurons")
@@ -123,7 +67,9 @@ def struck_neurons(document, said):
             drawn_for = 0 if campaign["sameMaskInAllLayers"] else layer
             lit.update(base + j for j in mask(seed, drawn_for, n, k))
         listed.append([place["key"], sha(record_bytes).hex()])
+        names.add(record["source"])
     need(listed and listed == sorted(listed), "the sources are not ascending by key")
+    need(len(names) == len(listed), "a source is listed twice")
     need([erasure["sourceCount"], erasure["sources"]] == [len(listed), sha(canonical(listed)).hex()], "other sources")
     lists = [sorted(lit) for lit in per_layer]
     said_of = [erasure["neuronCount"], erasure["neurons"]]
@@ -167,7 +113,7 @@ def rebuilt_roots(proof, leaf_count, zero):
     return [root.hex() for root in roots]
 
 def check_citations(document, said):
-    digest = {e["exhibit"]: digest_of(e) for e in document["exhibits"]}
+    digest = {e["exhibit"]: digest_of(e["envelope"]) for e in document["exhibits"]}
     cited = [("manifest", "campaign"), ("training", "manifest"), ("erasure", "manifest"), ("erasure", "training"),
              ("verification", "protocol"), ("certificate", "erasure"), ("certificate", "verification")]
     for citing, other in cited:
@@ -184,53 +130,65 @@ def check_citations(document, said):
 
 def check_log(document, trust):
     """Every statement's place under the checkpoint. A leaf holds the signer's public key, hence the trusted root."""
-    text = document["checkpoint"].partition("\n\n")[0].split("\n")
-    need(len(text) == 3 and text[0] == trust["logOrigin"], "the checkpoint is of another log")
-    statements = document["exhibits"] + document.get("extensions", [])
-    for logged in statements:
-        envelope = logged["envelope"]
-        key = next((k for k in trust["keys"] if k["keyid"] == envelope["signatures"][0]["keyid"]), None)
-        need(key, f"{logged['exhibit']}: signed by a key that is not trusted")
-        signer = {"verifier": base64.b64encode(key["publicKey"].encode()).decode()}
-        signer["signature"] = envelope["signatures"][0]["sig"]
-        hashed = canonical(envelope), payload_of(logged)
-        hashes = [{"algorithm": "sha256", "value": sha(part).hex()} for part in hashed]
-        spec = {"envelopeHash": hashes[0], "payloadHash": hashes[1], "signatures": [signer]}
-        leaf = sha(b"\0", canonical({"apiVersion": "0.0.1", "kind": "dsse", "spec": spec}))
-        found = root_by_path(leaf, logged["index"], int(text[1]), [*map(unhex, logged["path"])])
-        need(found == base64.b64decode(text[2]), f"{logged['exhibit']}: not in the log")
-    print(f"ok   log: all {len(statements)} statements are among the {text[1]} leaves of {text[0]}")
+    origin, size, root, _, _ = checkpoint_of(document["checkpoint"])
+    need(origin == trust["logOrigin"], "the checkpoint is of another log")
+    statements = [*zip(document["exhibits"], SIGNERS)]
+    statements += [(logged, "registrar") for logged in document.get("extensions", [])]
+    for logged, role in statements:
+        envelope, index, what = logged["envelope"], logged["index"], logged["exhibit"]
+        named = [envelope["signatures"][0]["keyid"], role]
+        key = next((key for key in trust["keys"] if [key["keyid"], key["role"]] == named), None)
+        need(key, f"{what}: signed by a key that is not trusted to be that of the {role}")
+        first, end = key.get("firstEntry") or 0, key.get("endEntry")
+        need(first <= index and (end is None or index < end), f"{what}: its key was not in use at entry {index}")
+        leaf = sha(b"\0", log_leaf(envelope, key["publicKey"].encode()))
+        found = root_by_path(leaf, index, size, [*map(unhex, logged["path"])])
+        need(found == root, f"{what}: not in the log")
+    print(f"ok   log: all {len(statements)} statements are among the {size} leaves of {origin}")
 
-def check(certificate, proof_file, trust=None):
-    document = read_canonical(certificate, "certificate")
+def check_bundle(document, bundle):
+    statement, index, _, _ = open_bundle(bundle)
+    logged = document["exhibits"][-1]
+    same = bundle["dsseEnvelope"] == logged["envelope"] and index == logged["index"]
+    need(same, "the bundle and the evidence are not about the same certificate")
+    print(f"ok   bundle: {statement['predicate']['id']} is the certificate of this evidence, entry {index} of the log")
+
+def check(evidence_path, proof_path, *others):
+    document = read_canonical(pathlib.Path(evidence_path).read_bytes(), "evidence")
+    proof_file = pathlib.Path(proof_path).read_bytes()
+    others = [pathlib.Path(path).read_bytes() for path in others]
+    beside = {"trust" if "logOrigin" in json.loads(other) else "bundle": other for other in others}
+    need(len(beside) == len(others), "two files of one kind")
     exhibits, extensions = document["exhibits"], document.get("extensions", [])
     need("extensions" not in document or extensions, "an empty list of extensions is not written")
     indices = [e["index"] for e in exhibits[:1] + extensions + exhibits[1:]]
     in_order = [e["exhibit"] for e in exhibits] == EXHIBITS and indices == sorted(set(indices))
     in_order = in_order and all(e["exhibit"] == "poolExtension" for e in extensions)
     need(in_order and document["format"] == "obelus-certificate/v1", "the exhibits are not one of each, in log order")
-    payloads = [payload_of(e) for e in exhibits]
+    payloads = [payload_of(e["envelope"]) for e in exhibits]
     said = {name: read_canonical(payload, name) for name, payload in zip(EXHIBITS, payloads)}
     need(document["rowProofFile"] == said["certificate"]["predicate"]["id"] + ".rowproof.json", "another file name")
     check_citations(document, said)
-    check_log(document, json.loads(trust)) if trust else print("left out: places in the log (no trusted_root.json)")
+    if "trust" in beside:
+        check_log(document, json.loads(beside["trust"]))
+    else:
+        print("left out: places in the log (no trusted_root.json)")
+    if "bundle" in beside:
+        check_bundle(document, read_canonical(beside["bundle"], "bundle"))
+    else:
+        print("left out: whether a bundle carries this certificate (none was given)")
     erasure, layout = said["erasure"]["predicate"], sha(canonical(document["layout"])).hex()
     need(layout == erasure["layout"] == said["training"]["predicate"]["layout"], "the layout is not the stated one")
     leaf_count, zero = leaf_numbers(document["layout"], struck_neurons(document, said))
     need(sha(proof_file).hex() == erasure["rowProof"], "the row proof is not the file that the erasure cites")
     if proof_file.startswith(b"\x1f\x8b"):
-        proof_file = zlib.decompressobj(wbits=31).decompress(proof_file, 256 << 20)
+        unpacking = zlib.decompressobj(wbits=31)
+        proof_file = unpacking.decompress(proof_file, 256 << 20)
+        need(unpacking.eof and not unpacking.unused_data, "the row proof is damaged, or larger than 256 MiB")
     roots = rebuilt_roots(read_canonical(proof_file, "row proof"), leaf_count, zero)
     need(roots == [erasure["rootBefore"], erasure["rootAfter"]], "a rebuilt root is not the stated one")
     print(f"ok   row proof: exactly {len(zero)} of {leaf_count} leaves became zero, nothing else changed")
+    print("Everything agrees. NOT checked here: signatures (see the head of this file).")
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (3, 4):
-        sys.exit(print(__doc__) or 2)
-    try:
-        check(*[pathlib.Path(path).read_bytes() for path in sys.argv[1:]])
-    except OSError as error:
-        sys.exit(print(f"cannot read: {error}") or 2)
-    except Exception as error:  # whatever a hostile file provokes, it is not verified
-        sys.exit(print(f"FAIL {error}") or 1)
-    print("Everything agrees. NOT checked here: signatures (see the head of this file).")
+    finish(check, __doc__, (2, 3, 4))
