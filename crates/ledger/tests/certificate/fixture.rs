@@ -29,7 +29,7 @@ use obelus_mask::{Segment, derive_seed, neurons};
 use crate::statements::Facts;
 
 pub const ORIGIN: &str = "log.example/obelus";
-const MANIFEST_KEY: [u8; 32] = [0x4d; 32];
+pub const MANIFEST_KEY: [u8; 32] = [0x4d; 32];
 pub const LAYERS: u32 = 2;
 /// The pool: the campaign's segment, two of the first extension, one of the second.
 pub const POOL: [Segment; 4] = [

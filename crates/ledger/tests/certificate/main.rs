@@ -8,5 +8,7 @@ mod extensions;
 mod fixture;
 mod flips;
 mod forgeries;
+mod javascript;
 mod outsiders;
+mod spoiled;
 mod statements;
