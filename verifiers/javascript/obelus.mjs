@@ -612,7 +612,7 @@ async function openBundle(bundle, wanted, trust) {
 const signedBy = (trust, opened) => (trust ? `signed by the ${opened.role} key, ` : "");
 
 async function checkBundle(report, file, trust) {
-  const opened = await report.step("statement and place in the log", async () => {
+  const opened = await report.step(trust ? "statement and place in the log" : "path to an unsigned checkpoint", async () => {
     const found = await openBundle(readCanonical(file.bytes, "bundle"), null, trust);
     const where = `entry ${found.index} of ${found.checkpoint.size} in ${found.checkpoint.origin}`;
     return { found, detail: `${found.name}, ${signedBy(trust, found)}${where}` };
@@ -651,7 +651,7 @@ async function checkEvidence(report, file, proofFile, bundle, trust) {
     return { found, detail: "the file is exactly the bytes that its contents give" };
   });
   if (!document) return undefined;
-  const all = await report.step("statements and places in the log", () => openStatements(document, trust));
+  const all = await report.step(trust ? "statements and places in the log" : "form of the statements", () => openStatements(document, trust));
   if (!all) return document;
   if (!bundle) describe(report, all.certificate.said);
   if (bundle) {
@@ -712,7 +712,7 @@ async function openStatements(document, trust) {
     if (one.exhibit === "poolExtension") found.extensions.push(opened);
     else found[one.exhibit] = opened;
   }
-  const shown = trust ? "signed by the right roles, each in the log, in order" : "in order; signatures and places in the log were NOT checked";
+  const shown = trust ? "signed by the right roles, each in the log, in order" : "in the order that they claim; signatures and places in the log were NOT checked";
   return { found, detail: `${logged.length} statements ${shown}` };
 }
 
