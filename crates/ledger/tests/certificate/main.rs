@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report")]
 
 mod adaptations;
+mod browser;
 mod bundles;
 mod extensions;
 mod fixture;
@@ -12,3 +13,4 @@ mod javascript;
 mod outsiders;
 mod spoiled;
 mod statements;
+mod webdriver;
