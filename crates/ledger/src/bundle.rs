@@ -183,6 +183,14 @@ impl Bundle {
         Ok(&self.entry()?.inclusion_proof.checkpoint.envelope)
     }
 
+    /// The index that the bundle states, unverified.
+    ///
+    /// # Errors
+    /// When it is not a number.
+    pub fn index(&self) -> Result<u64, BundleError> {
+        self.entry()?.log_index.parse().map_err(|_| BundleError::Member("the index is not a number"))
+    }
+
     /// The bytes of the leaf, unverified.
     ///
     /// # Errors
@@ -211,7 +219,7 @@ impl Bundle {
     ) -> Result<Place, BundleError> {
         let entry = self.entry()?;
         let proof = &entry.inclusion_proof;
-        let index: u64 = entry.log_index.parse().map_err(|_| BundleError::Member("the index is not a number"))?;
+        let index = self.index()?;
         let path = proof.hashes.iter().map(|hash| decoded(hash)).collect::<Option<Vec<_>>>();
         let path = path.ok_or(BundleError::Member("a hash of the path is not base64 of 32 bytes"))?;
         let place = Place { index, path };

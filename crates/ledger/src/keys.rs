@@ -101,6 +101,15 @@ impl PublicKey {
         self.0.to_public_key_pem(LineEnding::LF).map_err(|e| KeyError::Pem(e.to_string()))
     }
 
+    /// The SPKI DER.
+    ///
+    /// # Errors
+    /// Never for a key of this type.
+    pub fn to_der(&self) -> Result<Vec<u8>, KeyError> {
+        let der = self.0.to_public_key_der().map_err(|e| KeyError::Pem(e.to_string()))?;
+        Ok(der.as_bytes().to_vec())
+    }
+
     /// The 32 bytes of the key.
     pub fn as_bytes(&self) -> &[u8; 32] {
         self.0.as_bytes()

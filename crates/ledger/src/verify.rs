@@ -215,27 +215,43 @@ impl Checks {
     }
 }
 
-/// Verifies an envelope with the trusted key that it names.
+/// Verifies an envelope with the trusted key that it names. `index` is its place in the log, which the caller proves, and
+/// must lie where the key counts. Without a place only the stated time is left (see [`dated`]), which whoever stole the
+/// key states as well as its owner: nothing that a revoked key signed is then believed.
 fn signed<'a>(
     envelope: &Envelope,
     role: Role,
     trust: &'a TrustedRoot,
+    index: Option<u64>,
 ) -> Result<(Vec<u8>, PublicKey, &'a TrustedKey), String> {
     let keyid = envelope.signatures.first().map(|s| s.keyid).ok_or("there is no signature")?;
     let (key, trusted) = trust.key(role, &keyid).ok_or_else(|| format!("no trusted {role} key has the id {keyid}"))?;
+    match (index, &trusted.revoked) {
+        (Some(index), _) => trusted.covers_entry(index).map_err(|e| e.to_string())?,
+        (None, Some(revoked)) => {
+            return Err(format!(
+                "the {role} key was {revoked}; only what shows its place in the log, before the revocation, still counts"
+            ));
+        }
+        (None, None) => (),
+    }
     Ok((envelope.verify(&key).map_err(|e| e.to_string())?, key, trusted))
 }
 
-/// Reads the statement in a verified payload; its key must have been valid when the statement says it was made.
-fn dated<P: Predicate>(payload: &[u8], trusted: &TrustedKey) -> Result<Statement<P>, String> {
+/// Reads the statement in a verified payload; its key must have been valid when the statement says it was made. A key
+/// that came by rotation may state what happened before it came, where the log shows that it signed later: a takedown
+/// that was cut off is finished with the keys that are there when it goes on.
+fn dated<P: Predicate>(payload: &[u8], trusted: &TrustedKey, index: Option<u64>) -> Result<Statement<P>, String> {
     let statement: Statement<P> = Statement::from_payload(payload).map_err(|e| e.to_string())?;
     let made = statement.predicate.stated_at();
-    if trusted.covers(made) { Ok(statement) } else { Err(format!("the {} key was not valid at {made}", P::ROLE)) }
+    let rotated_in = index.is_some() && trusted.first_entry > 0;
+    let signed_at = if rotated_in { made.max(trusted.valid_from) } else { made };
+    if trusted.covers(signed_at) { Ok(statement) } else { Err(format!("the {} key was not valid at {made}", P::ROLE)) }
 }
 
 fn checkpoint(note: &str, trust: &TrustedRoot) -> Report {
     let mut checks = Checks(vec![]);
-    let said = open_checkpoint(note, trust).map(|(c, _)| {
+    let said = trust.open_checkpoint(note).map_err(|e| e.to_string()).map(|(c, _)| {
         let further = further_signatures(note);
         format!("{} leaves, root {}; {further} further signature lines, which are not checked", c.size, c.root)
     });
@@ -248,25 +264,13 @@ fn further_signatures(note: &str) -> usize {
     note.split_once("\n\n").map_or(0, |(_, signatures)| signatures.lines().count().saturating_sub(1))
 }
 
-fn open_checkpoint<'a>(note: &str, trust: &'a TrustedRoot) -> Result<(Checkpoint, &'a TrustedKey), String> {
-    let mut reason = "there is no trusted log key".to_owned();
-    for trusted in trust.keys.iter().filter(|k| k.role == Role::Log) {
-        let Some((key, _)) = trust.key(Role::Log, &trusted.keyid) else { continue };
-        match Checkpoint::verify(note, &trust.log_origin, &key) {
-            Ok(checkpoint) => return Ok((checkpoint, trusted)),
-            Err(e) => reason = e.to_string(),
-        }
-    }
-    Err(reason)
-}
-
 /// Opens a document's checkpoint, which must carry the log's own signature and no other.
 fn opened_checkpoint<'a>(
     note: &str,
     trust: &'a TrustedRoot,
     checks: &mut Checks,
 ) -> Result<(Checkpoint, &'a TrustedKey), String> {
-    let (checkpoint, log_key) = open_checkpoint(note, trust)?;
+    let (checkpoint, log_key) = trust.open_checkpoint(note).map_err(|e| e.to_string())?;
     // Nobody's key vouches for such a line, so anybody could have added it to the file.
     if further_signatures(note) > 0 {
         return Err("the checkpoint carries signature lines that no trusted key covers".to_owned());
@@ -283,7 +287,7 @@ fn statement(file: &[u8], trust: &TrustedRoot) -> Report {
         }
         Ok(envelope) => {
             checks.add("canonical form", Ok(format!("envelope {}", Digest::sha256(file))));
-            let said = statement_kind(&envelope, trust);
+            let said = statement_kind(&envelope, trust, None);
             checks.add("signature", said.map(|(said, _)| format!("{said}; its place in the log is not shown here")));
         }
     }
@@ -298,23 +302,28 @@ fn predicate_name(envelope: &Envelope) -> Result<String, String> {
     Ok(name.rsplit("/attestation/").next().unwrap_or_default().to_owned())
 }
 
-/// Verifies a statement of any kind: what it is, and the key that signed it.
-fn statement_kind(envelope: &Envelope, trust: &TrustedRoot) -> Result<(String, PublicKey), String> {
-    fn of<P: Predicate>(envelope: &Envelope, trust: &TrustedRoot) -> Result<(String, PublicKey), String> {
-        let (payload, key, trusted) = signed(envelope, P::ROLE, trust)?;
-        let about = dated::<P>(&payload, trusted)?.subject().name.clone();
+/// Verifies a statement of any kind, at an entry of the log where its place is known: what it is, and the key that signed
+/// it.
+fn statement_kind(envelope: &Envelope, trust: &TrustedRoot, index: Option<u64>) -> Result<(String, PublicKey), String> {
+    fn of<P: Predicate>(
+        envelope: &Envelope,
+        trust: &TrustedRoot,
+        index: Option<u64>,
+    ) -> Result<(String, PublicKey), String> {
+        let (payload, key, trusted) = signed(envelope, P::ROLE, trust, index)?;
+        let about = dated::<P>(&payload, trusted, index)?.subject().name.clone();
         Ok((format!("{} about {about}, signed by the {} key", P::NAME, P::ROLE), key))
     }
     match predicate_name(envelope)?.as_str() {
-        Campaign::NAME => of::<Campaign>(envelope, trust),
-        PoolExtension::NAME => of::<PoolExtension>(envelope, trust),
-        SourceManifest::NAME => of::<SourceManifest>(envelope, trust),
-        SourceProvenance::NAME => of::<SourceProvenance>(envelope, trust),
-        TrainingRun::NAME => of::<TrainingRun>(envelope, trust),
-        Erasure::NAME => of::<Erasure>(envelope, trust),
-        VerificationProtocol::NAME => of::<VerificationProtocol>(envelope, trust),
-        VerificationRun::NAME => of::<VerificationRun>(envelope, trust),
-        Certificate::NAME => of::<Certificate>(envelope, trust),
+        Campaign::NAME => of::<Campaign>(envelope, trust, index),
+        PoolExtension::NAME => of::<PoolExtension>(envelope, trust, index),
+        SourceManifest::NAME => of::<SourceManifest>(envelope, trust, index),
+        SourceProvenance::NAME => of::<SourceProvenance>(envelope, trust, index),
+        TrainingRun::NAME => of::<TrainingRun>(envelope, trust, index),
+        Erasure::NAME => of::<Erasure>(envelope, trust, index),
+        VerificationProtocol::NAME => of::<VerificationProtocol>(envelope, trust, index),
+        VerificationRun::NAME => of::<VerificationRun>(envelope, trust, index),
+        Certificate::NAME => of::<Certificate>(envelope, trust, index),
         other => Err(format!("unknown predicate {other:?}")),
     }
 }

@@ -88,9 +88,7 @@ impl Keyring {
     pub fn trusted_root(&self, log_origin: &str, valid_from: Timestamp) -> Result<TrustedRoot> {
         let mut keys = Vec::new();
         for role in Role::ALL {
-            let public = self.public(role);
-            let public_key = public.to_pem()?;
-            keys.push(TrustedKey { role, keyid: public.id(), public_key, valid_from, valid_to: None });
+            keys.push(TrustedKey::new(role, &self.public(role), valid_from)?);
         }
         Ok(TrustedRoot {
             format: trust::FORMAT.to_owned(),

@@ -3,7 +3,7 @@
 
 use obelus_core::Digest;
 
-use super::{Checks, ProofKind, Report, certificate, citations, dated, open_checkpoint, opened_checkpoint, signed};
+use super::{Checks, ProofKind, Report, certificate, citations, dated, opened_checkpoint, signed};
 use crate::{
     bundle::{Bundle, Place},
     canonical,
@@ -27,10 +27,17 @@ pub(super) struct OpenedBundle<P> {
 
 /// Opens a bundle of a statement of one kind.
 pub(super) fn open<P: Predicate>(bundle: &Bundle, trust: &TrustedRoot) -> Result<OpenedBundle<P>, String> {
-    let (checkpoint, log_key) = open_checkpoint(bundle.note().map_err(|e| e.to_string())?, trust)?;
-    let (payload, key, trusted) = signed(&bundle.dsse_envelope, P::ROLE, trust)?;
+    let (checkpoint, log_key) =
+        trust.open_checkpoint(bundle.note().map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
+    let index = Some(bundle.index().map_err(|e| e.to_string())?);
+    let (payload, key, trusted) = signed(&bundle.dsse_envelope, P::ROLE, trust, index)?;
     let place = logged(bundle, &key, &checkpoint, log_key, trust)?;
-    let statement = dated(&payload, trusted)?;
+    let statement: Statement<P> = dated(&payload, trusted, index)?;
+    // A checkpoint has no time, but one that covers the statement was signed after it.
+    let made = statement.predicate.stated_at();
+    if log_key.valid_to.is_some_and(|end| end < made) {
+        return Err(format!("the log key that signed the checkpoint had ended before the statement was made, {made}"));
+    }
     let digest = bundle.dsse_envelope.digest().map_err(|e| e.to_string())?;
     Ok(OpenedBundle { statement, digest, index: place.index })
 }
@@ -86,7 +93,8 @@ pub(super) fn report(
 fn check_statement(bundle: &Bundle, trust: &TrustedRoot, checks: &mut Checks) -> Result<(), String> {
     let note = bundle.note().map_err(|e| e.to_string())?;
     let (checkpoint, log_key) = opened_checkpoint(note, trust, checks)?;
-    let (said, signer) = super::statement_kind(&bundle.dsse_envelope, trust)?;
+    let index = bundle.index().map_err(|e| e.to_string())?;
+    let (said, signer) = super::statement_kind(&bundle.dsse_envelope, trust, Some(index))?;
     let place = logged(bundle, &signer, &checkpoint, log_key, trust)?;
     checks.add("statement", Ok(format!("{said}, entry {} of the log", place.index)));
     Ok(())

@@ -37,6 +37,7 @@ fn signed_by(exhibit: Exhibit) -> (&'static str, Role) {
 struct Verified<'a> {
     payload: Vec<u8>,
     trusted: &'a TrustedKey,
+    index: u64,
     digest: Digest,
 }
 
@@ -70,18 +71,20 @@ impl<'a> Exhibits<'a> {
     /// The next statement, with the digest of its envelope.
     pub(super) fn read<P: Predicate>(&mut self) -> Result<(Statement<P>, Digest), String> {
         let verified = self.0.next().ok_or("statements are missing")?;
-        let statement = dated(&verified.payload, verified.trusted).map_err(|e| format!("{}: {e}", P::NAME))?;
+        let statement = dated(&verified.payload, verified.trusted, Some(verified.index))
+            .map_err(|e| format!("{}: {e}", P::NAME))?;
         Ok((statement, verified.digest))
     }
 }
 
 fn place<'a>(logged: &Logged, trust: &'a TrustedRoot, checkpoint: &Checkpoint) -> Result<Verified<'a>, String> {
     let (name, role) = signed_by(logged.exhibit);
-    let (payload, key, trusted) = signed(&logged.envelope, role, trust).map_err(|e| format!("{name}: {e}"))?;
+    let index = Some(logged.index);
+    let (payload, key, trusted) = signed(&logged.envelope, role, trust, index).map_err(|e| format!("{name}: {e}"))?;
     let leaf = log_entry::leaf_of_verified(&logged.envelope, &key).map_err(|e| format!("{name}: {e}"))?;
     if !merkle::verify_inclusion(&leaf, logged.index, checkpoint.size, &logged.path, &checkpoint.root) {
         return Err(format!("{name}: its inclusion proof does not lead to the checkpoint"));
     }
     let digest = logged.envelope.digest().map_err(|e| e.to_string())?;
-    Ok(Verified { payload, trusted, digest })
+    Ok(Verified { payload, trusted, index: logged.index, digest })
 }

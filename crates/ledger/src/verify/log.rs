@@ -3,7 +3,7 @@
 
 use std::io;
 
-use super::{Checks, Report, open_checkpoint};
+use super::{Checks, Report};
 use crate::{
     checkpoint::Checkpoint,
     log_entry, merkle,
@@ -30,11 +30,11 @@ fn check(
 ) -> Result<(), String> {
     let note = read("checkpoint").map_err(|e| format!("cannot read checkpoint: {e}"))?;
     let note = String::from_utf8(note).map_err(|_| "checkpoint is not text".to_owned())?;
-    let (checkpoint, _) = open_checkpoint(&note, trust)?;
+    let (checkpoint, _) = trust.open_checkpoint(&note).map_err(|e| e.to_string())?;
     checks.add("checkpoint", Ok(format!("signed by {}, {} entries", checkpoint.origin, checkpoint.size)));
     let earlier = match seen {
         None => None,
-        Some(seen) => Some(open_checkpoint(seen, trust).map_err(|e| format!("the checkpoint seen before: {e}"))?.0),
+        Some(seen) => Some(trust.open_checkpoint(seen).map_err(|e| format!("the checkpoint seen before: {e}"))?.0),
     };
     if let Some(earlier) = earlier.as_ref().filter(|earlier| earlier.size > checkpoint.size) {
         return Err(contradiction("the log has become shorter", seen.unwrap_or_default(), &note, earlier));

@@ -107,16 +107,7 @@ pub fn at(minutes: i64) -> Timestamp {
 }
 
 pub fn trusted_root() -> TrustedRoot {
-    let keys = Role::ALL.map(|role| {
-        let public = private_key(role).public_key();
-        TrustedKey {
-            role,
-            keyid: public.id(),
-            public_key: public.to_pem().unwrap(),
-            valid_from: at(-10),
-            valid_to: None,
-        }
-    });
+    let keys = Role::ALL.map(|role| TrustedKey::new(role, &private_key(role).public_key(), at(-10)).unwrap());
     TrustedRoot {
         format: trust::FORMAT.to_owned(),
         log_origin: ORIGIN.to_owned(),

@@ -10,6 +10,7 @@ mod fixture;
 mod flips;
 mod forgeries;
 mod javascript;
+mod key_windows;
 mod outsiders;
 mod spoiled;
 mod statements;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use obelus_core::Digest;
-use obelus_ledger::{canonical, row_proof::RowProof};
+use obelus_ledger::{canonical, keys::Role, row_proof::RowProof};
 
 use crate::fixture::{Draft, Fixture, GROWN, Setting, USUAL};
 
@@ -103,6 +103,9 @@ fn the_independent_check_refuses_a_tampered_certificate() {
     let mut stranger = Fixture::usual();
     stranger.trust.keys.clear();
     check("stranger", &stranger, &WITH_LOG, 1, "not trusted");
+    let mut retired = Fixture::usual();
+    retired.trust.keys.iter_mut().filter(|key| key.role == Role::Issuer).for_each(|key| key.end_entry = Some(10));
+    check("retired", &retired, &WITH_LOG, 1, "certificate: its key was not in use");
 }
 
 #[test]
