@@ -3,12 +3,10 @@
 
 use std::{fmt, str::FromStr};
 
+pub use ed25519_dalek::pkcs8::spki::der::zeroize::Zeroizing;
 use ed25519_dalek::{
     Signature, SigningKey, VerifyingKey,
-    pkcs8::{
-        DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey,
-        spki::der::{pem::LineEnding, zeroize::Zeroizing},
-    },
+    pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, spki::der::pem::LineEnding},
 };
 use obelus_core::Digest;
 // Named only to switch on PBES2 in the pkcs8 that ed25519-dalek re-exports.
@@ -23,7 +21,7 @@ pub enum Role {
     Log,
     /// Signs erasures, verification runs and certificates.
     Issuer,
-    /// Signs campaigns, manifests and source provenance.
+    /// Signs campaigns, manifests, source provenance, and what the log says of keys.
     Registrar,
     /// Signs training runs and checkpoints.
     Model,
@@ -181,7 +179,7 @@ impl PrivateKey {
     /// # Errors
     /// When it is not one, or is encrypted and the passphrase is missing or wrong.
     pub fn from_pem_with(pem: &str, passphrase: Option<&str>) -> Result<Self, KeyError> {
-        let key = if pem.trim_start().starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----") {
+        let key = if Self::is_encrypted(pem) {
             let passphrase = passphrase.ok_or(KeyError::Passphrase("is missing"))?;
             SigningKey::from_pkcs8_encrypted_pem(pem, passphrase)
                 .map_err(|_| KeyError::Passphrase("is wrong, or the file is damaged"))?
@@ -189,6 +187,11 @@ impl PrivateKey {
             SigningKey::from_pkcs8_pem(pem).map_err(|e| KeyError::Pem(e.to_string()))?
         };
         Ok(Self(key))
+    }
+
+    /// Whether a PKCS#8 PEM is encrypted.
+    pub fn is_encrypted(pem: &str) -> bool {
+        pem.trim_start().starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----")
     }
 
     /// The PKCS#8 PEM encrypted with PBES2 (scrypt, AES-256-CBC; `openssl pkey` reads it).

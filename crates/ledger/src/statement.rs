@@ -1,6 +1,8 @@
 //! in-toto Statements v1 with the predicates of this product. Every field is explained in `docs/attestation/`;
-//! the predicates themselves are in `predicates.rs`, the pool that they describe in `pool.rs`. Not here: what statements must say of each other.
+//! the predicates themselves are in `predicates.rs`, the pool that they describe in `pool.rs`,
+//! those about keys in `custody.rs`. Not here: what statements must say of each other.
 
+mod custody;
 mod pool;
 mod predicates;
 
@@ -12,6 +14,7 @@ use crate::{
     dsse::{Envelope, EnvelopeError},
     keys::{PublicKey, Role, Signer},
 };
+pub use custody::{KeyRevocation, KeyRotation};
 pub use pool::{PoolError, check_extensions, segment_at};
 pub use predicates::{
     Adaptation, Campaign, Certificate, Erasure, ErasureTarget, Figure, PoolExtension, PoolSegment, SourceManifest,

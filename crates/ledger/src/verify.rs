@@ -24,8 +24,8 @@ use crate::{
     keys::{PublicKey, Role},
     proof_file,
     statement::{
-        Campaign, Certificate, Erasure, PoolExtension, Predicate, SourceManifest, SourceProvenance, Statement,
-        TrainingRun, VerificationProtocol, VerificationRun,
+        Campaign, Certificate, Erasure, KeyRevocation, KeyRotation, PoolExtension, Predicate, SourceManifest,
+        SourceProvenance, Statement, TrainingRun, VerificationProtocol, VerificationRun,
     },
     tlog_proof::TlogProof,
     trust::{TrustedKey, TrustedRoot},
@@ -324,6 +324,8 @@ fn statement_kind(envelope: &Envelope, trust: &TrustedRoot, index: Option<u64>) 
         VerificationProtocol::NAME => of::<VerificationProtocol>(envelope, trust, index),
         VerificationRun::NAME => of::<VerificationRun>(envelope, trust, index),
         Certificate::NAME => of::<Certificate>(envelope, trust, index),
+        KeyRotation::NAME => of::<KeyRotation>(envelope, trust, index),
+        KeyRevocation::NAME => of::<KeyRevocation>(envelope, trust, index),
         other => Err(format!("unknown predicate {other:?}")),
     }
 }

@@ -8,8 +8,8 @@ use obelus_ledger::{
     canonical,
     dsse::LARGEST_PAYLOAD_BYTES,
     statement::{
-        Campaign, Certificate, Erasure, PoolExtension, Predicate, SourceManifest, SourceProvenance, Statement,
-        TrainingRun, VerificationProtocol, VerificationRun,
+        Campaign, Certificate, Erasure, KeyRevocation, KeyRotation, PoolExtension, Predicate, SourceManifest,
+        SourceProvenance, Statement, TrainingRun, VerificationProtocol, VerificationRun,
     },
 };
 use serde_json::Value;
@@ -103,6 +103,8 @@ fn every_predicate_has_a_page_that_states_exactly_its_fields() {
     check::<Erasure>();
     check::<VerificationRun>();
     check::<Certificate>();
+    check::<KeyRotation>();
+    check::<KeyRevocation>();
 }
 
 /// A field that may be missing would be missed by the comparison, were it missing from the example and the page.
@@ -147,6 +149,8 @@ fn the_readme_leads_to_every_page_of_the_folder() {
         file_of::<Erasure>(),
         file_of::<VerificationRun>(),
         file_of::<Certificate>(),
+        file_of::<KeyRotation>(),
+        file_of::<KeyRevocation>(),
         "certificate-document.md".to_owned(),
         "adaptation-document.md".to_owned(),
     ];

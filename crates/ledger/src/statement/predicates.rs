@@ -1,5 +1,5 @@
 //! The predicates, one struct each, with who signs them and which field says when. Not here: the statement around them
-//! (`statement.rs`), and what one must say of another (`verify/citations.rs`).
+//! (`statement.rs`), what is said of keys (`custody.rs`), and what one must say of another (`verify/citations.rs`).
 
 use obelus_core::{Digest, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,8 @@ macro_rules! predicate {
         }
     };
 }
+
+pub(super) use predicate;
 
 /// A segment of the sink pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

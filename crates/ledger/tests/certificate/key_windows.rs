@@ -5,13 +5,15 @@ use obelus_ledger::{
     canonical,
     certificate::Exhibit,
     checkpoint::vkey,
+    dsse::Envelope,
     keys::{PrivateKey, Role, Signer},
+    statement::{KeyRevocation, KeyRotation, Statement, Subject},
     trust::{Revocation, TrustedKey, TrustedRoot},
     verify::Input,
 };
 use serde_json::{Value, json};
 
-use crate::fixture::{Draft, Fixture, USUAL, at, private_key, refusal, trusted_root};
+use crate::fixture::{Draft, Fixture, USUAL, at, private_key, refusal, salt, trusted_root};
 
 fn key_of(trust: &mut TrustedRoot, role: Role) -> &mut TrustedKey {
     trust.keys.iter_mut().find(|key| key.role == role).unwrap()
@@ -209,4 +211,50 @@ fn a_file_from_before_windows_still_reads() {
         }
     };
     assert_eq!(read(old), Ok(trusted_root()));
+}
+
+#[test]
+fn what_is_said_of_keys_is_signed_by_the_registrar_in_its_period() {
+    let (issuer, successor) = (private_key(Role::Issuer).public_key(), PrivateKey::from_seed(&[50; 32]).public_key());
+    let rotation = KeyRotation {
+        role: Role::Issuer,
+        retired: issuer.id(),
+        successor: successor.id(),
+        public_key: successor.to_pem().unwrap(),
+        entry: 12,
+        rotated_at: at(30),
+        salt: salt("rotation"),
+    };
+    let revocation = KeyRevocation {
+        role: Role::Issuer,
+        keyid: issuer.id(),
+        reason: "the laptop was stolen".to_owned(),
+        compromised_since: at(20),
+        first_distrusted_entry: 11,
+        successor: successor.id(),
+        revoked_at: at(30),
+        salt: salt("revocation"),
+    };
+    let subject = || Subject::sha256("issuer key", issuer.id());
+    let statements = |signer: Role| {
+        let key = private_key(signer);
+        [
+            Statement::new(subject(), rotation.clone()).sign(&key),
+            Statement::new(subject(), revocation.clone()).sign(&key),
+        ]
+    };
+    let mut trust = trusted_root();
+    let refused = |envelope: &Envelope, trust: &TrustedRoot| {
+        refusal(&Input { file: &envelope.to_bytes().unwrap(), ..Default::default() }, trust)
+    };
+    for envelope in statements(Role::Issuer) {
+        assert!(refused(&envelope.unwrap(), &trust).unwrap().contains("no trusted registrar key"), "a key of itself");
+    }
+    for envelope in statements(Role::Registrar) {
+        let envelope = envelope.unwrap();
+        assert_eq!(refused(&envelope, &trust), None);
+        key_of(&mut trust, Role::Registrar).valid_to = Some(at(29));
+        assert!(refused(&envelope, &trust).unwrap().contains("was not valid at"));
+        key_of(&mut trust, Role::Registrar).valid_to = None;
+    }
 }
