@@ -163,10 +163,10 @@ const orNull = (shape) => (value, where) => value === null || value === undefine
 /** The keys that a verifier got apart from the documents. Further members are for other programs. */
 async function readTrust(bytes) {
   const root = JSON.parse(decode(bytes));
+  need(root.format === "obelus-trusted-root/v1", "trusted_root.json has an unknown format");
   fits(root.logOrigin, text, "logOrigin");
   need(Array.isArray(root.keys), "trusted_root.json has no keys");
   const keys = [];
-  let logKeyListed = false;
   for (const one of root.keys) {
     fits(one.keyid, digest, "keyid");
     fits(one.publicKey, text, "publicKey");
@@ -177,14 +177,19 @@ async function readTrust(bytes) {
     const raw = rawKey(one.publicKey);
     need(await keyId(raw) === one.keyid, `trusted_root.json: the ${one.role} key does not have its id`);
     need(!keys.some((key) => key.id === one.keyid), "trusted_root.json lists a key twice; roles never share a key");
-    const [from, to] = [one.validFrom, one.validTo ?? null];
-    need(to === null || from <= to, "trusted_root.json: a key ends before it begins");
-    const log = await logId(root.logOrigin, raw);
-    const vkey = `${root.logOrigin}+${hex(log.slice(0, 4))}+${base64(Uint8Array.of(1, ...raw))}`;
-    logKeyListed ||= one.role === "log" && vkey === root.logVkey;
-    keys.push({ role: one.role, id: one.keyid, raw, from, to, first: one.firstEntry ?? 0, end: one.endEntry ?? null, log });
+    const key = { role: one.role, id: one.keyid, raw, from: one.validFrom, to: one.validTo ?? null,
+      first: one.firstEntry ?? 0, end: one.endEntry ?? null, revoked: (one.revoked ?? null) !== null,
+      log: await logId(root.logOrigin, raw) };
+    const begins = (key.to === null || key.from <= key.to) && (key.end === null || key.first <= key.end);
+    need(begins, "trusted_root.json: a key ends before it begins");
+    need(!key.revoked || key.end !== null, "trusted_root.json: a key is revoked and still counts at every entry");
+    keys.push(key);
   }
-  need(logKeyListed, "trusted_root.json: logVkey is not the log's key");
+  const logKeys = keys.filter((key) => key.role === "log");
+  const newest = Math.max(...logKeys.map((key) => key.first));
+  const vkey = (key) => `${root.logOrigin}+${hex(key.log.slice(0, 4))}+${base64(Uint8Array.of(1, ...key.raw))}`;
+  const listed = logKeys.some((key) => key.first === newest && vkey(key) === root.logVkey);
+  need(listed, "trusted_root.json: logVkey is not the log's key");
   return { origin: root.logOrigin, keys };
 }
 
@@ -306,8 +311,11 @@ const EXHIBITS = { campaign: "campaign/v1", manifest: "source-manifest/v1", trai
   protocol: "verification-protocol/v1", erasure: "erasure/v1", verification: "verification-run/v1",
   certificate: "certificate/v1" };
 
-/** Opens an envelope: form, payload, and with trust its signature by a key of the right role at the stated time. */
-async function openEnvelope(envelope, wanted, trust) {
+/**
+ * Opens an envelope: form, payload, and with trust its signature by a key of the right role, in use at the stated time and
+ * at this entry of the log. The caller shows that the statement is there; `index` is null where nothing shows it.
+ */
+async function openEnvelope(envelope, wanted, trust, index) {
   need(envelope.payloadType === "application/vnd.in-toto+json", "the payload type is not in-toto");
   need(envelope.signatures.length === 1, "there is not exactly one signature");
   const payload = unbase64(envelope.payload);
@@ -330,8 +338,13 @@ async function openEnvelope(envelope, wanted, trust) {
   const once = statement.subject.length === 1 && Object.keys(statement.subject[0].digest).length === 1;
   need(once, `${name}: not exactly one subject with one digest`);
   const made = statement.predicate[when];
-  const covers = !key || (key.from <= made && (key.to === null || made <= key.to));
-  need(covers, `${name}: the ${role} key was not valid at ${made}`);
+  if (key) {
+    // A key that came by rotation may state what happened before it came, where the log shows that it signed later.
+    const signedAt = index !== null && key.first > 0 && made < key.from ? key.from : made;
+    need(key.from <= signedAt && (key.to === null || signedAt <= key.to), `${name}: the ${role} key was not valid at ${made}`);
+    need(index === null || holdsEntry(key, index), `${name}: the ${role} key was not in use at entry ${index}`);
+    need(index !== null || !key.revoked, `${name}: the ${role} key was revoked, and nothing shows that this was signed before`);
+  }
   return { name, role, key, said: statement.predicate, subject: statement.subject[0], digest: await shaHex(utf8(canonical(envelope))) };
 }
 
@@ -341,10 +354,6 @@ async function logLeaf(envelope, keyPem) {
   const spec = { envelopeHash: await hash(utf8(canonical(envelope))), payloadHash: await hash(unbase64(envelope.payload)),
     signatures: [{ signature: envelope.signatures[0].sig, verifier: base64(utf8(keyPem)) }] };
   return utf8(canonical({ apiVersion: "0.0.1", kind: "dsse", spec }));
-}
-
-function inUse(opened, index) {
-  need(!opened.key || holdsEntry(opened.key, index), `${opened.name}: the ${opened.role} key was not in use at entry ${index}`);
 }
 
 // ---- from a name to its neurons
@@ -586,18 +595,18 @@ async function openBundle(bundle, wanted, trust) {
   const { dsseEnvelope: envelope, verificationMaterial: { publicKey, tlogEntries } } = bundle;
   need(tlogEntries.length === 1, "bundle: there is not exactly one log entry");
   const [{ inclusionProof: proof, ...entry }] = tlogEntries;
-  const opened = await openEnvelope(envelope, wanted, trust);
+  const index = Number(entry.logIndex);
+  need(count(index) && String(index) === entry.logIndex && proof.logIndex === entry.logIndex, "the bundle has two indices");
+  const opened = await openEnvelope(envelope, wanted, trust, index);
   const checkpoint = await documentCheckpoint(proof.checkpoint.envelope, trust);
   const body = unbase64(entry.canonicalizedBody);
   // Without trust the key in the leaf stands in for the one that is not known, so that the path can be followed.
   const keyPem = opened.key ? pem(opened.key.raw) : decode(unbase64(readCanonical(body, "leaf").spec.signatures[0].verifier));
-  const index = Number(entry.logIndex);
   const rules = {
     "another media type": bundle.mediaType === "application/vnd.dev.sigstore.bundle.v0.3+json",
     "two names for the key": publicKey.hint === envelope.signatures[0].keyid,
     "another kind of log entry": canonical(entry.kindVersion) === '{"kind":"dsse","version":"0.0.1"}' && entry.integratedTime === "0",
     "the leaf of another statement": same(body, await logLeaf(envelope, keyPem)),
-    "two indices": count(index) && String(index) === entry.logIndex && proof.logIndex === entry.logIndex,
     "another size or root than its checkpoint": proof.treeSize === String(checkpoint.size) && proof.rootHash === base64(checkpoint.root),
     "another log": !checkpoint.key || entry.logId.keyId === base64(checkpoint.key.log),
   };
@@ -605,7 +614,6 @@ async function openBundle(bundle, wanted, trust) {
   const path = proof.hashes.map(unbase64);
   need(path.every((hash) => hash.length === 32), "a hash of the path has not 32 bytes");
   need(await leadsTo(checkpoint.root, await leafHash(body), index, checkpoint.size, path), `${opened.name}: not in the log`);
-  inUse(opened, index);
   return { ...opened, envelope, index, checkpoint, body };
 }
 
@@ -702,12 +710,11 @@ async function openStatements(document, trust) {
   const found = { checkpoint, extensions: [] };
   for (const one of logged) {
     const name = one.exhibit === "poolExtension" ? "pool-extension/v1" : EXHIBITS[one.exhibit];
-    const opened = await openEnvelope(one.envelope, name, trust);
+    const opened = await openEnvelope(one.envelope, name, trust, one.index);
     if (trust) {
       const leaf = await leafHash(await logLeaf(one.envelope, pem(opened.key.raw)));
       const inside = await leadsTo(checkpoint.root, leaf, one.index, checkpoint.size, one.path.map(unhex));
       need(inside, `${name}: its path does not lead to the checkpoint`);
-      inUse(opened, one.index);
     }
     if (one.exhibit === "poolExtension") found.extensions.push(opened);
     else found[one.exhibit] = opened;
@@ -856,7 +863,7 @@ async function examineDocuments(report, of, trust) {
     await report.step("statement", async () => {
       const found = readCanonical(of.statement.bytes, "statement");
       fits(found, ENVELOPE, "envelope");
-      const opened = await openEnvelope(found, null, trust);
+      const opened = await openEnvelope(found, null, trust, null);
       return { detail: `${opened.name} about ${opened.subject.name}${trust ? `, signed by the ${opened.role} key` : ""}` };
     });
     report.leftOut("place in the log", "a bare statement does not show it");

@@ -26,10 +26,11 @@ def check_checkpoint(checkpoint, vkey):
     need(len(key) == 33 and key[0] == 1, "the log's key is not an Ed25519 key")
     log_id = sha(name.encode(), b"\n", key)
     need(log_id[:4].hex() == hint and checkpoint[0] == name, "the checkpoint is of another log")
-    [signature] = [raw[4:] for signer, raw in checkpoint[4] if signer == name and raw[:4] == log_id[:4]]
+    signatures = [raw[4:] for signer, raw in checkpoint[4] if signer == name and raw[:4] == log_id[:4]]
+    need(len(signatures) == 1, "the checkpoint has not one signature by the key of this log")
     body = base64.b64encode(bytes.fromhex("302a300506032b6570032100") + key[1:])
     pem = b"-----BEGIN PUBLIC KEY-----\n" + body + b"\n-----END PUBLIC KEY-----\n"
-    check_signature(f"checkpoint of {checkpoint[1]} leaves", pem, checkpoint[3], signature)
+    check_signature(f"checkpoint of {checkpoint[1]} leaves", pem, checkpoint[3], signatures[0])
     return log_id
 
 def check_bundle(data, vkey, signer):

@@ -136,7 +136,7 @@ fn nothing_leaves_the_page() {
     let url = format!("http://{address}/verify.html");
     let said = shown(&browser, &url, &whole(), &[BUNDLE, EVIDENCE, ROW_PROOF, TRUST]);
     check_says(&said, &["✓ Verified\n"]);
-    assert_eq!(browser.requests(), [url.clone()]);
+    assert_eq!(browser.requests(), [url]);
     assert_eq!(browser.run("return performance.getEntriesByType('resource').length"), 0);
     // Even a script that wanted to could not: every way out is tried, back to the server that the page came from.
     let ways = [
@@ -157,9 +157,30 @@ fn nothing_leaves_the_page() {
     browser
         .run("document.body.insertAdjacentHTML('beforeend', '<img src=/out onerror=\"globalThis.escaped = true\">')");
     std::thread::sleep(std::time::Duration::from_millis(500));
-    assert_eq!(browser.run("return globalThis.escaped ?? false"), false, "a script in the markup ran");
     let seen: Vec<String> = requests.try_iter().collect();
     assert_eq!(seen, ["GET /verify.html HTTP/1.1"], "the server was asked for more than the page");
+    assert_eq!(browser.run("return globalThis.escaped ?? false"), false, "a script in the markup ran");
+}
+
+#[test]
+fn what_is_dropped_is_read_and_markup_in_it_stays_text() {
+    let Some(browser) = browser("drop") else { return };
+    browser.open(&page_url());
+    browser.run(
+        "const all = new DataTransfer();
+         const name = '<img src=x onerror=\"globalThis.escaped = true\">';
+         all.items.add(new File(['{\"exhibits\":[],\"format\":\"<b id=bold>x</b>\"}'], name + '.json'));
+         all.items.add(new File(['neither'], name));
+         document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: all, bubbles: true, cancelable: true }));",
+    );
+    let said = browser.wait_for(VERDICT);
+    check_says(&said, &["Not verified", "<img src=x"]);
+    check_says(&browser.wait_for(EVERYTHING), &["not a kind of file that this program knows", "evidence has no "]);
+    let escaped = browser.run("return [globalThis.escaped ?? false, document.querySelectorAll('img, #bold').length]");
+    assert_eq!(escaped, serde_json::json!([false, 0]));
+    browser.run("document.getElementById('again').click()");
+    let left = "return document.getElementById('result').innerText + document.getElementById('given').innerText";
+    assert_eq!(browser.run(left), "");
 }
 
 /// Serves the page on this machine, and tells the first line of every request.

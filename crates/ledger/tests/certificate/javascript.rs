@@ -7,6 +7,8 @@ use std::{
     process::Command,
 };
 
+use serde_json::{Value, json};
+
 use crate::spoiled::{BUNDLE, Case, EVIDENCE, TRUST, damaged, forged, good};
 
 /// A folder with a folder for each case, removed at the end.
@@ -45,7 +47,7 @@ fn node(script: &Path, args: &[&Path]) -> (i32, String) {
 }
 
 /// Whether the check in JavaScript judges every case as this crate does.
-fn check_agreement(name: &str, cases: &[Case]) {
+pub fn check_agreement(name: &str, cases: &[Case]) {
     let folder = Folder::new(name, cases);
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/certificate/javascript/outcomes.mjs");
     let (status, said) = node(&here, &[&root().join("verifiers/javascript/obelus.mjs"), &folder.0]);
@@ -83,6 +85,42 @@ fn what_is_forged_is_refused_in_javascript_too() {
     let cases = forged();
     assert!(cases.iter().any(|case| !case.accepted));
     check_agreement("javascript-forged", &cases);
+}
+
+/// The trusted root as somebody keeps it whose keys came and went: what it does to the usual certificate.
+#[test]
+fn keys_count_for_their_part_of_the_log_only() {
+    let issuer_gone = json!({ "at": "2026-09-21T15:00:00.000000Z", "entry": 11, "reason": "stolen" });
+    let windows = [
+        ("issuer", json!({ "firstEntry": 6, "endEntry": 11 }), true),
+        ("issuer", json!({ "endEntry": 10 }), false),
+        ("issuer", json!({ "firstEntry": 7 }), false),
+        ("issuer", json!({ "endEntry": 11, "revoked": issuer_gone }), true),
+        ("issuer", json!({ "endEntry": 10, "revoked": issuer_gone }), false),
+        ("issuer", json!({ "revoked": issuer_gone }), false),
+        // A key that came by rotation finishes what was begun before it came, but not where it was there from the start.
+        ("issuer", json!({ "firstEntry": 6, "validFrom": "2027-01-01T00:00:00.000000Z" }), true),
+        ("issuer", json!({ "validFrom": "2027-01-01T00:00:00.000000Z" }), false),
+        ("registrar", json!({ "firstEntry": 1, "endEntry": 4 }), true),
+        ("registrar", json!({ "endEntry": 3 }), false),
+        ("model", json!({ "firstEntry": 5 }), false),
+        ("log", json!({ "firstEntry": 11, "endEntry": 12 }), true),
+        ("log", json!({ "firstEntry": 12 }), false),
+        ("log", json!({ "endEntry": 11 }), false),
+        ("log", json!({ "firstEntry": 12, "endEntry": 11 }), false),
+    ];
+    let whole = good().pop().unwrap();
+    let cases = windows.map(|(role, changes, accepted)| {
+        let mut trust: Value = serde_json::from_slice(whole.file(TRUST)).unwrap();
+        let key = trust["keys"].as_array_mut().unwrap().iter_mut().find(|key| key["role"] == role).unwrap();
+        for (name, value) in changes.as_object().unwrap() {
+            key[name] = value.clone();
+        }
+        let mut case = Case { name: format!("{role} {changes}"), accepted, ..whole.clone() };
+        case.files.iter_mut().find(|(name, _)| *name == TRUST).unwrap().1 = trust.to_string().into_bytes();
+        case
+    });
+    check_agreement("javascript-windows", &cases);
 }
 
 #[test]

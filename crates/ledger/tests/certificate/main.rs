@@ -11,6 +11,7 @@ mod flips;
 mod forgeries;
 mod javascript;
 mod key_windows;
+mod listings;
 mod outsiders;
 mod spoiled;
 mod statements;

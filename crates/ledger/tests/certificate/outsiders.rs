@@ -1,5 +1,5 @@
-//! The independent check in Python: what it accepts and refuses must be what this crate accepts and refuses. Not here:
-//! signatures, which it leaves out and says so.
+//! The independent checks in Python: what they accept and refuse must be what this crate accepts and refuses. Not here:
+//! presence and absence of sources (`listings.rs`), and the check in JavaScript (`javascript.rs`).
 
 use std::{
     path::{Path, PathBuf},
@@ -7,9 +7,22 @@ use std::{
 };
 
 use obelus_core::Digest;
-use obelus_ledger::{canonical, keys::Role, row_proof::RowProof};
+use obelus_ledger::{
+    canonical,
+    checkpoint::{Checkpoint, vkey},
+    keys::{PrivateKey, Role, Signer as _},
+    merkle,
+    row_proof::RowProof,
+    tile::{self, TileId, TileKind},
+    tile_edge::TileEdge,
+};
 
-use crate::fixture::{Draft, Fixture, GROWN, Setting, USUAL};
+use crate::{
+    fixture::{Draft, Fixture, GROWN, ORIGIN, Setting, USUAL, private_key},
+    flips::flipped,
+    javascript::root,
+    spoiled::{self, BUNDLE, LOG_PROOF},
+};
 
 /// A folder with the fixture's files, removed at the end.
 struct Folder(PathBuf);
@@ -20,18 +33,36 @@ impl Folder {
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("certificate.json"), fixture.file()).unwrap();
         std::fs::write(folder.join("proof.json"), &fixture.proof).unwrap();
+        std::fs::write(folder.join("bundle.json"), spoiled::whole("", fixture).file(BUNDLE)).unwrap();
         std::fs::write(folder.join("trusted_root.json"), canonical::to_bytes(&fixture.trust).unwrap()).unwrap();
         Self(folder)
     }
 
-    /// Exit status and output of the script on files of the folder.
-    fn python(&self, files: &[&str]) -> (i32, String) {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../verifiers/python/check_row_proof.py");
-        let output = Command::new("python3").arg(script).args(files.iter().map(|file| self.0.join(file))).output();
+    /// Exit status and output of a script on files of the folder.
+    fn python(&self, script: &str, files: &[&str]) -> (i32, String) {
+        let script = root().join("verifiers/python").join(script);
+        let paths = files.iter().map(|file| self.0.join(file));
+        // Nothing is left behind in the checkout.
+        let output = Command::new("python3").arg("-B").arg(script).args(paths).output();
         let output = output.expect("python3 cannot be run; install it: sudo apt-get install -y python3");
         let said = [output.stdout, output.stderr].concat();
         (output.status.code().unwrap(), String::from_utf8_lossy(&said).into_owned())
     }
+
+    fn of(name: &str, files: &[(&str, &[u8])]) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("python-{name}-{}", std::process::id()));
+        for (file, bytes) in files {
+            std::fs::create_dir_all(folder.join(file).parent().unwrap()).unwrap();
+            std::fs::write(folder.join(file), bytes).unwrap();
+        }
+        Self(folder)
+    }
+}
+
+/// Exit status and output of a script on these files, in this order.
+pub fn python(name: &str, script: &str, files: &[(&str, &[u8])]) -> (i32, String) {
+    let names: Vec<&str> = files.iter().map(|(file, _)| *file).collect();
+    Folder::of(name, files).python(script, &names)
 }
 
 impl Drop for Folder {
@@ -42,7 +73,7 @@ impl Drop for Folder {
 }
 
 fn check(name: &str, fixture: &Fixture, files: &[&str], status: i32, says: &str) {
-    let (found, said) = Folder::new(name, fixture).python(files);
+    let (found, said) = Folder::new(name, fixture).python("check_row_proof.py", files);
     assert!(found == status && said.contains(says), "wanted {status} and {says:?}, found {found}: {said}");
 }
 
@@ -53,6 +84,13 @@ fn the_independent_check_accepts_what_this_crate_accepts() {
     let usual = Fixture::usual();
     check("two-files", &usual, &WITH_LOG[..2], 0, "left out: places in the log");
     check("three-files", &usual, &WITH_LOG, 0, "among the 12 leaves");
+    check(
+        "four-files",
+        &usual,
+        &["certificate.json", "proof.json", "bundle.json", "trusted_root.json"],
+        0,
+        "ok   bundle",
+    );
     check("no-file", &usual, &["certificate.json", "missing.json"], 2, "cannot read");
     let one_source = Fixture::new(Setting { struck: &[4], weights: 90, ..USUAL }, &mut |_| ());
     check("one-source", &one_source, &WITH_LOG, 0, "Everything agrees");
@@ -149,5 +187,82 @@ fn the_independent_check_follows_the_pool_through_its_extensions() {
             _ => (),
         });
         check(&format!("generation-{generation}"), &adapted, &WITH_LOG, status, "");
+    }
+}
+
+#[test]
+fn the_vectors_of_masks_hold_in_python() {
+    let vectors = std::fs::read(root().join("crates/mask/tests/vectors/null-v1.json")).unwrap();
+    let ran = |bytes: &[u8]| python("vectors", "check_mask.py", &[("null-v1.json", bytes)]);
+    assert_eq!(ran(&vectors), (0, "ok   4 seeds and 6 masks are those of the vectors\n".to_owned()));
+    let other = String::from_utf8(vectors).unwrap().replacen("factbook/fr", "factbook/fs", 1);
+    assert_eq!(ran(other.as_bytes()).0, 1);
+}
+
+fn log_vkey() -> String {
+    format!("{}\n", vkey(ORIGIN, &private_key(Role::Log).public_key()))
+}
+
+#[test]
+fn bundles_and_log_proofs_are_judged_in_python() {
+    let case = spoiled::logged("", &Fixture::usual());
+    let pem = |key: PrivateKey| key.public_key().to_pem().unwrap().into_bytes();
+    let (issuer, stranger) = (pem(private_key(Role::Issuer)), pem(PrivateKey::from_seed(&[77; 32])));
+    let other_log = vkey(ORIGIN, &PrivateKey::from_seed(&[77; 32]).public_key());
+    let (bundle, proof, vkey) = (case.file(BUNDLE), case.file(LOG_PROOF), log_vkey());
+    let ran = |files: &[(&str, &[u8])], wanted: i32, says: &str| {
+        let (status, said) = python("log", "check_log.py", files);
+        assert!(status == wanted && said.contains(says), "wanted {wanted} and {says:?}, found {status}: {said}");
+    };
+    let log = ("log.vkey", vkey.as_bytes());
+    ran(&[("bundle", bundle), log], 0, "left out: who signed the statement");
+    ran(&[("bundle", bundle), log, ("key.pem", &issuer)], 0, "ok   statement: the signature holds");
+    ran(&[("bundle", bundle), log, ("key.pem", &stranger)], 1, "signed by another key");
+    ran(&[("bundle", bundle), ("log.vkey", other_log.as_bytes())], 1, "by the key of this log");
+    ran(&[("proof", proof), log], 0, "left out: whose leaf it is");
+    ran(&[("proof", proof), log, ("bundle", bundle)], 0, "it is that of the bundle");
+    let other = spoiled::logged("", &Fixture::new(Setting { struck: &[4], ..USUAL }, &mut |_| ()));
+    ran(&[("proof", proof), log, ("bundle", other.file(BUNDLE))], 1, "another statement");
+    for (file, bytes) in [("bundle", bundle), ("proof", proof)] {
+        for at in (0..bytes.len()).step_by(bytes.len() / 5) {
+            ran(&[(file, &flipped(bytes, at, 1)), log, ("key.pem", &issuer)], 1, "FAIL");
+        }
+    }
+}
+
+#[test]
+fn a_copied_log_is_followed_in_python() {
+    let size = 600;
+    let entries: Vec<Vec<u8>> = (0..size).map(|i| format!("entry {i}").into_bytes()).collect();
+    let leaves: Vec<Digest> = entries.iter().map(|entry| merkle::leaf_hash(entry)).collect();
+    let mut edge = TileEdge::default();
+    let growth = edge.grow(leaves.iter().copied());
+    let checkpoint = Checkpoint { origin: ORIGIN.to_owned(), size, root: edge.root() };
+    let note = checkpoint.sign(&private_key(Role::Log)).unwrap();
+    let mut files = vec![("checkpoint".to_owned(), note.into_bytes())];
+    files.extend(growth.tiles().map(|(id, hashes)| (id.to_string(), tile::hash_bytes(hashes))));
+    for number in 0..size.div_ceil(tile::WIDTH) {
+        let id = TileId::at(TileKind::Entries, number, size).unwrap();
+        let first = (number * tile::WIDTH) as usize;
+        let some = entries[first..].iter().take(tile::WIDTH as usize).map(Vec::as_slice);
+        files.push((id.to_string(), tile::entry_bytes(some).unwrap()));
+    }
+    let follow = |name: &str, files: &[(String, Vec<u8>)], wanted: i32, says: &str| {
+        let vkey = log_vkey();
+        let mut all = vec![("log.vkey".to_owned(), vkey.into_bytes())];
+        all.extend(files.iter().map(|(path, bytes)| (format!("log/{path}"), bytes.clone())));
+        let all: Vec<(&str, &[u8])> = all.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())).collect();
+        let (status, said) = Folder::of(name, &all).python("check_log.py", &["log", "log.vkey"]);
+        assert!(status == wanted && said.contains(says), "{name}: wanted {wanted}, {says:?}; found {status}: {said}");
+    };
+    follow("log-whole", &files, 0, "the root over all 600 entries");
+    assert_eq!(files.len(), 1 + 3 + 1 + 3);
+    for i in 0..files.len() {
+        let mut bad = files.clone();
+        let middle = bad[i].1.len() / 2;
+        bad[i].1[middle] ^= 1;
+        follow(&format!("log-flip-{i}"), &bad, 1, "FAIL");
+        let gone = files.iter().enumerate().filter(|(at, _)| *at != i).map(|(_, file)| file.clone());
+        follow(&format!("log-gone-{i}"), &gone.collect::<Vec<_>>(), 2, "cannot read");
     }
 }

@@ -212,7 +212,8 @@ pub fn forged() -> Vec<Case> {
 
 /// What an operator with every key might sign.
 fn dishonest() -> Vec<Case> {
-    let spoils: [(&str, fn(Draft<'_>)); 12] = [
+    type Spoil = fn(Draft<'_>);
+    let spoils: [(&str, Spoil); 12] = [
         ("a seed of another lineage", |d| {
             if let Draft::Campaign(subject, said) = d {
                 said.lineage = "lineage-b".into();
