@@ -104,6 +104,8 @@ fn programs_of_tests() -> Vec<(&'static str, Missing)> {
         // pdfdetach, which comes with it, ends with an error when it is asked for its version.
         ("poppler-utils", "pdfdetach", verifies, works("pdfinfo", &["-v"])),
         ("nodejs", "node", verifies, works("node", &["--version"])),
+        ("chromium", "chromium", "shows in tests what a page says", works("chromium", &["--version"])),
+        ("chromium-driver", "chromedriver", "drives chromium in tests", works("chromedriver", &["--version"])),
         ("npm", "npm", "installs what checks in tests what we sign", works("npm", &["--version"])),
     ];
     let absent = wanted.into_iter().filter(|(_, _, _, there)| !there);
