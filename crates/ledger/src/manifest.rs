@@ -1,6 +1,10 @@
 //! The source manifest (`source-manifest/v1`): keyed, sorted source records under one root; presence and absence.
 //!
-//! Not here: the signed statement about the root (`statement.rs`), and who may be told the manifest key.
+//! [`Manifest`] holds all of one in memory; for millions of sources there are [`Sorter`] and [`ManifestTree`]. Not here: the
+//! signed statement about the root (`statement.rs`), and who may be told the manifest key.
+
+mod sorting;
+mod tree;
 
 use hmac::{Hmac, KeyInit, Mac};
 use obelus_core::Digest;
@@ -11,6 +15,8 @@ use crate::{
     canonical::{self, CanonicalError},
     merkle,
 };
+pub use sorting::{Entry, SortError, Sorted, Sorter, merged};
+pub use tree::{ManifestTree, Place, TreeError, TreeWriter, file_bytes};
 
 /// What is registered about a source. Its canonical JSON is the record's bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
