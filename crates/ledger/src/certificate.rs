@@ -3,7 +3,16 @@
 use obelus_core::Digest;
 use serde::{Deserialize, Serialize};
 
-use crate::{dsse::Envelope, manifest::Presence, weight_tree::Layout};
+use crate::{
+    dsse::Envelope,
+    keys::Role,
+    manifest::Presence,
+    statement::{
+        Campaign, Certificate, Erasure, PoolExtension, Predicate, SourceManifest, TrainingRun, VerificationProtocol,
+        VerificationRun,
+    },
+    weight_tree::Layout,
+};
 
 /// Format name in the file.
 pub const FORMAT: &str = "obelus-certificate/v1";
@@ -45,6 +54,23 @@ impl Exhibit {
         Self::Verification,
         Self::Certificate,
     ];
+
+    /// Name of its predicate, and the role whose key signs it.
+    pub fn signed_by(self) -> (&'static str, Role) {
+        fn of<P: Predicate>() -> (&'static str, Role) {
+            (P::NAME, P::ROLE)
+        }
+        match self {
+            Self::Campaign => of::<Campaign>(),
+            Self::PoolExtension => of::<PoolExtension>(),
+            Self::Manifest => of::<SourceManifest>(),
+            Self::Training => of::<TrainingRun>(),
+            Self::Protocol => of::<VerificationProtocol>(),
+            Self::Erasure => of::<Erasure>(),
+            Self::Verification => of::<VerificationRun>(),
+            Self::Certificate => of::<Certificate>(),
+        }
+    }
 }
 
 /// One logged statement: its envelope and its place in the log.

@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report"))]
 
 pub mod adaptation;
+pub mod audit_bundle;
 pub mod bundle;
 pub mod canonical;
 pub mod certificate;

@@ -17,8 +17,8 @@ use crate::{
 pub use custody::{KeyRevocation, KeyRotation};
 pub use pool::{PoolError, check_extensions, segment_at};
 pub use predicates::{
-    Adaptation, Campaign, Certificate, Erasure, ErasureTarget, Figure, PoolExtension, PoolSegment, SourceManifest,
-    SourceProvenance, TrainingRun, VerificationProtocol, VerificationRun,
+    Adaptation, AuditBundle, Campaign, Certificate, Erasure, ErasureTarget, Figure, PoolExtension, PoolSegment,
+    SourceManifest, SourceProvenance, TrainingRun, VerificationProtocol, VerificationRun,
 };
 
 pub(crate) const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";

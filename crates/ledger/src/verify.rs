@@ -6,6 +6,7 @@
 //! `citations.rs` what a certificate's statements say of each other. Not here: reading files, and any model.
 
 mod adaptation;
+mod audit_bundle;
 mod bundle;
 mod certificate;
 mod citations;
@@ -18,14 +19,15 @@ use serde::Serialize;
 
 use crate::{
     adaptation::AdaptationDocument,
+    bundle::Bundle,
     certificate::CertificateDocument,
     checkpoint::Checkpoint,
     dsse::Envelope,
     keys::{PublicKey, Role},
     proof_file,
     statement::{
-        Campaign, Certificate, Erasure, KeyRevocation, KeyRotation, PoolExtension, Predicate, SourceManifest,
-        SourceProvenance, Statement, TrainingRun, VerificationProtocol, VerificationRun,
+        AuditBundle, Campaign, Certificate, Erasure, KeyRevocation, KeyRotation, PoolExtension, Predicate,
+        SourceManifest, SourceProvenance, Statement, TrainingRun, VerificationProtocol, VerificationRun,
     },
     tlog_proof::TlogProof,
     trust::{TrustedKey, TrustedRoot},
@@ -108,12 +110,17 @@ pub struct Input<'a> {
     pub proofs: &'a [(ProofKind, &'a [u8])],
 }
 
-/// The proofs that a certificate or the document of an adaptation asks for, by the names of their files; none for other
-/// files.
+/// The proofs that a certificate, its evidence or the document of an adaptation asks for, by the names of their files; none
+/// for other files.
 pub fn companions(file: &[u8]) -> Vec<(ProofKind, String)> {
     let mut names = Vec::new();
     if let Ok(document) = serde_json::from_slice::<CertificateDocument>(file) {
         names.push((ProofKind::Row, document.row_proof_file));
+    } else if let Ok(bundle) = serde_json::from_slice::<Bundle>(file) {
+        // What the name is taken from is not verified yet; it is only looked for, and what is found is.
+        let payload = json(&bundle.dsse_envelope.payload().unwrap_or_default());
+        let id = payload["predicate"]["id"].as_str().filter(|id| !id.is_empty());
+        names.extend(id.map(|id| (ProofKind::Row, format!("{id}.rowproof.json"))));
     } else if let Ok(document) = serde_json::from_slice::<AdaptationDocument>(file) {
         names.push((ProofKind::Change, document.change_proof_file));
         names.extend(document.growth_proof_file.map(|name| (ProofKind::Growth, name)));
@@ -154,6 +161,9 @@ pub fn verify(input: &Input<'_>, trust: &TrustedRoot) -> Result<Report, Unreadab
     let file = input.file;
     if proof_file::is_gzip(file) {
         return Ok(bare_proof(ProofKind::of(file).unwrap_or(ProofKind::Row), input, trust));
+    }
+    if audit_bundle::is_archive(file) {
+        return Ok(audit_bundle::report(file, trust));
     }
     if TlogProof::begins(file) {
         return Ok(bundle::log_proof(file, input.document, trust));
@@ -212,6 +222,16 @@ impl Checks {
 
     fn report(self, kind: &'static str) -> Report {
         Report { ok: !self.0.is_empty() && self.0.iter().all(|c| c.ok), kind, checks: self.0 }
+    }
+}
+
+/// Adds the checks of another file; those whose names were used before, or all, say whose they are.
+fn add_under(under: Report, whose: &str, all: bool, checks: &mut Checks) {
+    for mut check in under.checks {
+        if all || checks.0.iter().any(|before| before.name == check.name) {
+            check.name = format!("{whose}: {}", check.name);
+        }
+        checks.0.push(check);
     }
 }
 
@@ -325,6 +345,7 @@ fn statement_kind(envelope: &Envelope, trust: &TrustedRoot, index: Option<u64>) 
         VerificationRun::NAME => of::<VerificationRun>(envelope, trust, index),
         Certificate::NAME => of::<Certificate>(envelope, trust, index),
         KeyRotation::NAME => of::<KeyRotation>(envelope, trust, index),
+        AuditBundle::NAME => of::<AuditBundle>(envelope, trust, index),
         KeyRevocation::NAME => of::<KeyRevocation>(envelope, trust, index),
         other => Err(format!("unknown predicate {other:?}")),
     }

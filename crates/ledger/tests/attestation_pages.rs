@@ -8,8 +8,8 @@ use obelus_ledger::{
     canonical,
     dsse::LARGEST_PAYLOAD_BYTES,
     statement::{
-        Campaign, Certificate, Erasure, KeyRevocation, KeyRotation, PoolExtension, Predicate, SourceManifest,
-        SourceProvenance, Statement, TrainingRun, VerificationProtocol, VerificationRun,
+        AuditBundle, Campaign, Certificate, Erasure, KeyRevocation, KeyRotation, PoolExtension, Predicate,
+        SourceManifest, SourceProvenance, Statement, TrainingRun, VerificationProtocol, VerificationRun,
     },
 };
 use serde_json::Value;
@@ -103,6 +103,7 @@ fn every_predicate_has_a_page_that_states_exactly_its_fields() {
     check::<Erasure>();
     check::<VerificationRun>();
     check::<Certificate>();
+    check::<AuditBundle>();
     check::<KeyRotation>();
     check::<KeyRevocation>();
 }
@@ -149,6 +150,7 @@ fn the_readme_leads_to_every_page_of_the_folder() {
         file_of::<Erasure>(),
         file_of::<VerificationRun>(),
         file_of::<Certificate>(),
+        file_of::<AuditBundle>(),
         file_of::<KeyRotation>(),
         file_of::<KeyRevocation>(),
         "certificate-document.md".to_owned(),

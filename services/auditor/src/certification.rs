@@ -1,30 +1,23 @@
-//! Certificates: what is claimed, what is not, and the document that anybody can check offline.
+//! Certificates: what is claimed and what is not. The files that anybody can check offline are in `certificate_files.rs`.
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use obelus_core::Timestamp;
-use obelus_ledger::{
-    canonical,
-    certificate::{self, CertificateDocument, Exhibit},
-    statement::{Certificate, Erasure, ErasureTarget, Figure, Statement, Subject, TrainingRun},
-};
-use obelus_model::{ModelRecord, WeightFile, checkpoint_layout};
+use obelus_ledger::statement::{Certificate, Erasure, ErasureTarget, Figure, Statement, Subject, TrainingRun};
 use obelus_store::{
-    certificates, certificates::NewCertificate, erasures, models, requests, requests::RequestState, verifications,
+    certificates, certificates::NewCertificate, erasures, requests, requests::RequestState, verifications,
     verifications::RunPhase,
 };
 use obelus_verdict::{AttackResult, Protocol, Verdict};
 
 use crate::{
-    Deps,
-    durable::write_durably,
-    exhibits::{self, statement},
+    Deps, certificate_files,
+    exhibits::statement,
     fault::point,
     targets,
     transparency::{publish, sign},
     verification::{self, Results},
-    zeroing::proof_path,
 };
 
 const DAY_US: i64 = 86_400_000_000;
@@ -43,7 +36,7 @@ pub async fn certify(deps: &Deps, reference: &str) -> Result<(certificates::Cert
         None => issue(deps, reference, &run).await?,
     };
     point("certificate-signed");
-    let path = document(deps, &row).await?;
+    let path = certificate_files::write(deps, &row).await?;
     point("certificate-written");
     Ok((row, path))
 }
@@ -158,60 +151,4 @@ fn limits(results: &Results, targets: &[ErasureTarget]) -> Vec<String> {
     // Outcomes are in the figures; here is what no figure says.
     limits.extend(results.judgement.limits.iter().filter(|l| l.starts_with("Not localised")).cloned());
     limits
-}
-
-/// The document of a certificate, written if it is not there. It holds statements as stored, never made again.
-///
-/// # Errors
-/// When a statement that it rests on is missing.
-pub async fn document(deps: &Deps, row: &certificates::Certificate) -> Result<PathBuf> {
-    let path = deps.data.resolve(&row.path)?;
-    if path.is_file() {
-        return Ok(path);
-    }
-    let erasure_row = erasures::get(&deps.db, &row.request).await?.context("the certificate has no erasure")?;
-    let erasure_digest = erasure_row.statement.context("the erasure is not signed")?.0;
-    let erasure: Statement<Erasure> = statement(deps, &erasure_digest).await?;
-    let run = verifications::get(&deps.db, &row.verification_run).await?.context("the certificate has no run")?;
-    let model = models::get(&deps.db, &row.model).await?.context("the certificate names a model")?;
-    let campaign = obelus_store::campaigns::get(&deps.db, &model.lineage).await?.context("the model has a campaign")?;
-    let exhibits = [
-        (Exhibit::Campaign, campaign.statement.0),
-        (Exhibit::Manifest, erasure.predicate.manifest),
-        (Exhibit::Training, erasure.predicate.training),
-        (Exhibit::Protocol, run.protocol_statement.0),
-        (Exhibit::Erasure, erasure_digest),
-        (Exhibit::Verification, run.statement.context("a judged run has a statement")?.0),
-        (Exhibit::Certificate, row.statement.0),
-    ];
-    let manifest = erasure.predicate.manifest;
-    let exhibits = exhibits::collect(deps, &model.lineage, &exhibits).await?;
-    let struck = requests::sources(&deps.db, &row.request).await?;
-    let sources = exhibits::presences(deps, &model.lineage, &struck, &manifest).await?;
-    let folder = deps.data.model(&row.model);
-    let layout = checkpoint_layout(&WeightFile::open(&ModelRecord::open(&folder)?.checkpoint_path(&folder))?)?;
-    ensure!(
-        layout.digest()? == erasure.predicate.layout,
-        "{} was adapted since the certificate {} was issued, so its document cannot be written again; restore {} from a copy",
-        row.model,
-        row.id,
-        path.display()
-    );
-    let proof = proof_path(deps, &row.request);
-    ensure!(proof.is_file(), "the row proof {} is missing; restore it from a copy", proof.display());
-    let row_proof_file = format!("{}.rowproof.json", row.id);
-    let document = CertificateDocument {
-        format: certificate::FORMAT.to_owned(),
-        exhibits: exhibits.logged,
-        extensions: exhibits.extensions,
-        sources,
-        layout,
-        checkpoint: exhibits.checkpoint,
-        row_proof_file: row_proof_file.clone(),
-    };
-    // Beside the certificate and under its name, so that either file leads to the other.
-    let proof = fs::read(&proof).with_context(|| format!("cannot read {}", proof.display()))?;
-    write_durably(&path.with_file_name(row_proof_file), &proof)?;
-    write_durably(&path, &canonical::to_bytes(&document)?)?;
-    Ok(path)
 }

@@ -6,7 +6,9 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report"))]
 
 pub mod adaptation;
+pub mod audit_bundle;
 pub mod case;
+pub mod certificate_files;
 pub mod certification;
 pub mod deps;
 pub mod export;

@@ -91,9 +91,11 @@ fn assert_verifies_until_it_is_changed(here: &Installation, certificate: &std::p
     let verify = || here.run(&["verify", file, "--trust", &trust]);
     let report = verify().json(0);
     assert!(report["ok"].as_bool().unwrap() && report["checks"].as_array().unwrap().len() >= 8);
-    let proof = file.replace(".json", ".rowproof.json");
+    let beside = |end: &str| file.replace(".json", end);
+    let (proof, evidence, log_proof) = (beside(".rowproof.json"), beside(".evidence.json"), beside(".tlog-proof"));
     assert!(here.run(&["verify", &proof, "--trust", &trust]).json(0)["ok"].as_bool().unwrap());
-    for path in [file, &proof] {
+    assert!(here.run(&["verify", &log_proof, "--trust", &trust]).json(0)["ok"].as_bool().unwrap());
+    for path in [file, &proof, &evidence] {
         let whole = fs::read(path).unwrap();
         // Every byte of a small certificate is flipped in the ledger's own tests; here it is the program that says no.
         for at in (0..whole.len()).step_by(whole.len() / 7) {
@@ -109,6 +111,11 @@ fn assert_verifies_until_it_is_changed(here: &Installation, certificate: &std::p
     let report = verify().json(0);
     let left_out = report["checks"].as_array().unwrap().iter().find(|c| c["name"] == "row proof").unwrap();
     assert!(left_out["detail"].as_str().unwrap().contains("left out"));
+    fs::remove_file(&evidence).unwrap();
+    let report = verify().json(0);
+    let checks = report["checks"].as_array().unwrap();
+    let left_out = checks.iter().filter(|c| c["detail"].as_str().unwrap().starts_with("left out"));
+    assert!(left_out.map(|c| c["name"].as_str().unwrap()).eq(["evidence", "row proof"]), "{report}");
     // Somebody else's keys verify nothing.
     let other = Installation::new();
     assert_eq!(here.run(&["verify", file, "--trust", &other.trust()]).code, Some(1));

@@ -361,3 +361,15 @@ predicate! {
         valid_until: Timestamp,
     }
 }
+
+predicate! {
+    /// The contents of an audit bundle. Subject: its manifest.
+    AuditBundle, "audit-bundle/v1", Issuer, made_at {
+        /// Reference of the request.
+        request: String,
+        /// Number of files that the manifest lists.
+        files: u64,
+        /// When.
+        made_at: Timestamp,
+    }
+}

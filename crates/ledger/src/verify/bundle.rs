@@ -3,7 +3,7 @@
 
 use obelus_core::Digest;
 
-use super::{Checks, ProofKind, Report, certificate, citations, dated, opened_checkpoint, signed};
+use super::{Checks, ProofKind, Report, add_under, certificate, citations, dated, opened_checkpoint, signed};
 use crate::{
     bundle::{Bundle, Place},
     canonical,
@@ -110,23 +110,33 @@ fn check_certificate(
     check_statement(bundle, trust, checks)?;
     let opened = open::<Certificate>(bundle, trust)?;
     checks.add("claims", citations::claims_alone(&opened.statement));
+    let row = proofs.iter().find(|(of, _)| *of == ProofKind::Row).map(|(_, bytes)| *bytes);
     let Some(evidence) = evidence else {
-        let detail = "left out: the certificate's evidence is not beside it; the statements that it cites, the neurons \
-                      and the row proof were not looked at";
+        let detail = "left out: the certificate's evidence is not beside it; the statements that it cites and the neurons \
+                      of its sources were not looked at";
         checks.add("evidence", Ok(detail.to_owned()));
+        checks.add("row proof", cited_row_proof(&opened.statement.predicate, row));
         return Ok(());
     };
     let document: CertificateDocument = canonical::from_bytes(evidence).map_err(|e| format!("evidence: {e}"))?;
     let same = document.envelope(Exhibit::Certificate) == Some(&bundle.dsse_envelope);
     let said = format!("it has this very certificate, statement {}, entry {} of the log", opened.digest, opened.index);
     checks.holds("evidence", same, &said, "the evidence is that of another certificate");
-    let row = proofs.iter().find(|(of, _)| *of == ProofKind::Row).map(|(_, bytes)| *bytes);
     let under = certificate::report(evidence, row, trust);
-    checks.0.extend(under.checks.into_iter().map(|mut check| {
-        check.name = format!("evidence: {}", check.name);
-        check
-    }));
+    add_under(under, "evidence", false, checks);
     Ok(())
+}
+
+/// Without the evidence nobody knows which rows a row proof must zero; that it is the one cited can be seen all the same.
+fn cited_row_proof(certificate: &Certificate, proof: Option<&[u8]>) -> Result<String, String> {
+    match proof {
+        None => Ok("left out: it is not beside the certificate; the roots are as signed, not rebuilt".to_owned()),
+        Some(proof) if Digest::sha256(proof) == certificate.row_proof => {
+            Ok("it is the file that the certificate cites; left out: rebuilding the roots, which takes the evidence"
+                .to_owned())
+        }
+        Some(_) => Err("the row proof is not the file that the certificate cites".to_owned()),
+    }
 }
 
 /// Checks a log proof; what its leaf stands for is in the bundle beside it, if there is one.
@@ -161,10 +171,6 @@ fn check_log_proof(file: &[u8], beside: Option<&[u8]>, trust: &TrustedRoot, chec
         "it is that of the bundle beside it",
         "the leaf is of another statement",
     );
-    let under = report(beside, None, &[], trust);
-    checks.0.extend(under.checks.into_iter().map(|mut check| {
-        check.name = format!("bundle: {}", check.name);
-        check
-    }));
+    add_under(report(beside, None, &[], trust), "bundle", false, checks);
     Ok(())
 }

@@ -7,31 +7,10 @@ use super::{dated, signed};
 use crate::{
     certificate::{Exhibit, Logged},
     checkpoint::Checkpoint,
-    keys::Role,
     log_entry, merkle,
-    statement::{
-        Campaign, Certificate, Erasure, PoolExtension, Predicate, SourceManifest, Statement, TrainingRun,
-        VerificationProtocol, VerificationRun,
-    },
+    statement::{Predicate, Statement},
     trust::{TrustedKey, TrustedRoot},
 };
-
-/// Predicate and role of an exhibit.
-fn signed_by(exhibit: Exhibit) -> (&'static str, Role) {
-    fn of<P: Predicate>() -> (&'static str, Role) {
-        (P::NAME, P::ROLE)
-    }
-    match exhibit {
-        Exhibit::Campaign => of::<Campaign>(),
-        Exhibit::PoolExtension => of::<PoolExtension>(),
-        Exhibit::Manifest => of::<SourceManifest>(),
-        Exhibit::Training => of::<TrainingRun>(),
-        Exhibit::Protocol => of::<VerificationProtocol>(),
-        Exhibit::Erasure => of::<Erasure>(),
-        Exhibit::Verification => of::<VerificationRun>(),
-        Exhibit::Certificate => of::<Certificate>(),
-    }
-}
 
 /// A payload whose signature and place in the log are right.
 struct Verified<'a> {
@@ -78,7 +57,7 @@ impl<'a> Exhibits<'a> {
 }
 
 fn place<'a>(logged: &Logged, trust: &'a TrustedRoot, checkpoint: &Checkpoint) -> Result<Verified<'a>, String> {
-    let (name, role) = signed_by(logged.exhibit);
+    let (name, role) = logged.exhibit.signed_by();
     let index = Some(logged.index);
     let (payload, key, trusted) = signed(&logged.envelope, role, trust, index).map_err(|e| format!("{name}: {e}"))?;
     let leaf = log_entry::leaf_of_verified(&logged.envelope, &key).map_err(|e| format!("{name}: {e}"))?;

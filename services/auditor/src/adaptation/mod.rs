@@ -37,7 +37,7 @@ pub use self::{
     proofs::finish,
     repair::{Figures, measure, repair},
 };
-use crate::{Deps, NotThere, case, certification, export, fault::point, subject::Opened};
+use crate::{Deps, NotThere, case, certificate_files, export, fault::point, subject::Opened};
 
 /// The record of the generation that is being put in place.
 const NEXT_RECORD: &str = "model.next.json";
@@ -119,7 +119,7 @@ async fn hold(deps: &Deps, by: &str, model: &str) -> Result<Held> {
         );
         // A certificate's file holds the layout that the model still has.
         for certificate in certificates::of_request(&deps.db, &request.reference).await? {
-            certification::document(deps, &certificate).await?;
+            certificate_files::write(deps, &certificate).await?;
         }
     }
     let opened = Opened::open(deps, model).await?;

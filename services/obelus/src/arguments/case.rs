@@ -132,6 +132,14 @@ pub enum Audit {
         #[arg(long = "as", value_name = "PERSON")]
         person: Option<String>,
     },
+    /// Write everything about a certified case into one ZIP that outsiders can check
+    Bundle {
+        /// Reference of the request
+        reference: String,
+        /// The ZIP
+        #[arg(long)]
+        out: PathBuf,
+    },
 }
 
 /// `obelus certificate`
@@ -144,7 +152,7 @@ pub enum Certificate {
         /// Certificate id
         id: String,
     },
-    /// Write a certificate and its row proof to a folder
+    /// Write a certificate with its evidence and proofs to a folder
     Download {
         /// Certificate id
         id: String,

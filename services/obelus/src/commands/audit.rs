@@ -1,14 +1,16 @@
 //! `obelus audit`.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
 use obelus_auditor::{
-    Deps,
+    Deps, audit_bundle,
     case::SERVICE,
     certification,
+    durable::write_durably,
     verification::{self, Results},
 };
+use obelus_core::Digest;
 use obelus_verdict::{AttackResult, Interval, Protocol, Verdict};
 use serde_json::{Map, Value, json};
 
@@ -20,7 +22,12 @@ use crate::{
 
 /// Runs `obelus audit`.
 pub async fn run(deps: &Deps, command: &Audit, output: &Output) -> Result<Answer> {
-    let Audit::Run { reference, source, model, protocol, baseline, person } = command;
+    let (reference, source, model, protocol, baseline, person) = match command {
+        Audit::Run { reference, source, model, protocol, baseline, person } => {
+            (reference, source, model, protocol, baseline, person)
+        }
+        Audit::Bundle { reference, out } => return bundle(deps, reference, out, output).await,
+    };
     let (run, results, certificate) = match (reference, source, model) {
         (Some(reference), ..) => {
             if protocol.is_some() {
@@ -66,6 +73,18 @@ pub async fn run(deps: &Deps, command: &Audit, output: &Output) -> Result<Answer
     }
     output.print(&words, &document)?;
     Ok(if results.judgement.verdict == Verdict::NotVerified { Answer::No } else { Answer::Done })
+}
+
+async fn bundle(deps: &Deps, reference: &str, out: &Path, output: &Output) -> Result<Answer> {
+    let archive = audit_bundle::make(deps, reference).await?;
+    write_durably(out, &archive)?;
+    let digest = Digest::sha256(&archive);
+    let words = format!(
+        "{}: everything about {reference}, SHA-256 {digest}. obelus verify checks it; README.txt in it says how others can.",
+        out.display()
+    );
+    output.print(&words, &json!({ "request": reference, "file": out, "sha256": digest, "bytes": archive.len() }))?;
+    Ok(Answer::Done)
 }
 
 /// The attacks as a table: required ones, and others that were tested.

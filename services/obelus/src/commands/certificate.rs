@@ -3,10 +3,13 @@
 use std::fs;
 
 use anyhow::{Context as _, Result};
-use obelus_auditor::{Deps, certification};
+use obelus_auditor::{
+    Deps,
+    certificate_files::{self, CertificateFiles},
+};
 use obelus_ledger::{
+    bundle::Bundle,
     canonical,
-    certificate::{CertificateDocument, Exhibit},
     keys::Role,
     statement::{Certificate as Claims, Statement},
 };
@@ -39,10 +42,10 @@ pub async fn run(deps: &Deps, command: &Certificate, output: &Output) -> Result<
         }
         Certificate::Show { id } => {
             let row = existing(deps, id).await?;
-            let path = certification::document(deps, &row).await?;
+            let path = certificate_files::write(deps, &row).await?;
             let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            let certificate: CertificateDocument = canonical::from_bytes(&bytes)?;
-            let envelope = certificate.envelope(Exhibit::Certificate).context("the document holds its certificate")?;
+            let certificate: Bundle = canonical::from_bytes(&bytes)?;
+            let envelope = &certificate.dsse_envelope;
             let claims = Statement::<Claims>::verify(envelope, &deps.keys.public(Role::Issuer))?.predicate;
             let mut shown = document(&row);
             shown["claims"] = json!(claims);
@@ -51,13 +54,14 @@ pub async fn run(deps: &Deps, command: &Certificate, output: &Output) -> Result<
         }
         Certificate::Download { id, out } => {
             let row = existing(deps, id).await?;
-            let path = certification::document(deps, &row).await?;
+            let path = certificate_files::write(deps, &row).await?;
             fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
+            let folder = path.parent().context("a certificate lies in a folder")?;
+            let (from, to) = (CertificateFiles::of(folder, id), CertificateFiles::of(out, id));
             let mut written = Vec::new();
-            for name in [format!("{id}.json"), format!("{id}.rowproof.json")] {
-                let (from, to) = (path.with_file_name(&name), out.join(&name));
-                fs::copy(&from, &to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
-                written.push(to);
+            for (from, to) in from.all().into_iter().zip(to.all()) {
+                fs::copy(from, to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+                written.push(to.to_owned());
             }
             let shown: Vec<String> = written.iter().map(|p| p.display().to_string()).collect();
             output.print(&shown.join("\n"), &json!({ "id": id, "files": written }))?;

@@ -1,0 +1,167 @@
+//! What belongs into the audit bundle of a case: its story, every statement, proof and raw score, the rules in force, and
+//! how to check each. Nothing of what was removed, and no question about it.
+//!
+//! Not here: the archive and its manifest (`obelus_ledger::audit_bundle`).
+
+use std::fs;
+
+use anyhow::{Context as _, Result, ensure};
+use obelus_core::Digest;
+use obelus_ledger::{
+    audit_bundle::{self, Files, MANIFEST, Manifest, STATEMENT},
+    bundle::{Bundle, Place},
+    canonical,
+    certificate::{CertificateDocument, Exhibit},
+    dsse::Envelope,
+    keys::Role,
+    statement::{AuditBundle, Predicate, Statement, Subject},
+};
+use obelus_store::{approvals, audit, certificates, requests, statements, verifications};
+use serde_json::json;
+
+use crate::{
+    Deps, NotThere,
+    certificate_files::{self, CertificateFiles},
+    durable::write_durably,
+    transparency::{self, publish, sign},
+};
+
+/// Events read at once.
+const PAGE: u64 = 1000;
+/// The rules by which anybody may do anything to a request.
+const AUTHORISATION: &str = include_str!("../../../policies/authz/roles.toml");
+const README: &str = include_str!("audit_bundle/README.txt");
+
+/// Makes the audit bundle of a case: the archive's bytes. The same case in the same state gives the same bytes.
+///
+/// # Errors
+/// When there is no such request, or it has no certificate yet.
+pub async fn make(deps: &Deps, reference: &str) -> Result<Vec<u8>> {
+    let request = requests::get(&deps.db, reference).await?.ok_or_else(|| NotThere::request(reference))?;
+    let issued = certificates::of_request(&deps.db, reference).await?;
+    ensure!(!issued.is_empty(), "{reference} has no certificate yet; obelus audit run {reference} issues it");
+    let mut files = Files::new();
+    let mut add = |path: String, bytes: Vec<u8>| drop(files.insert(path, bytes));
+    add("README.txt".to_owned(), README.as_bytes().to_vec());
+    add("case/request.json".to_owned(), canonical::to_bytes(&case_document(deps, &request).await?)?);
+    add("case/timeline.json".to_owned(), canonical::to_bytes(&timeline(deps, reference).await?)?);
+    if let Some(plan) = &request.plan {
+        add("case/plan.json".to_owned(), plan.clone());
+    }
+    add("policies/authorisation.toml".to_owned(), AUTHORISATION.as_bytes().to_vec());
+    for row in &issued {
+        let bundle = certificate_files::write(deps, row).await?;
+        let written = CertificateFiles::of(bundle.parent().context("a certificate lies in a folder")?, &row.id);
+        for path in written.all() {
+            let name = path.file_name().and_then(|name| name.to_str()).context("a certificate's files have names")?;
+            add(format!("certificates/{name}"), read(path)?);
+        }
+        let evidence = certificate_files::read_evidence(&written)?;
+        for (name, bytes) in exhibits(deps, &evidence)? {
+            add(format!("statements/{}.{name}.json", row.id), bytes);
+        }
+    }
+    for run in verifications::of_request(&deps.db, reference).await? {
+        let scores = [("before.json", run.scores_before), ("results.json", run.results)];
+        add(format!("verification/{}.protocol.toml", run.id), run.protocol);
+        for (name, bytes) in scores.into_iter().filter_map(|(name, bytes)| Some((name, bytes?))) {
+            add(format!("verification/{}.{name}", run.id), bytes);
+        }
+    }
+    let manifest = Manifest::new(reference, &files);
+    let statement = signed_manifest(deps, &manifest).await?;
+    files.insert(MANIFEST.to_owned(), manifest.to_bytes()?);
+    files.insert(STATEMENT.to_owned(), statement);
+    Ok(audit_bundle::to_zip(&files)?)
+}
+
+/// The request as it stands. Who filed and approved appears by the numbers that the register of persons gives them.
+async fn case_document(deps: &Deps, request: &requests::Request) -> Result<serde_json::Value> {
+    let approved = approvals::of_request(&deps.db, &request.reference).await?;
+    let approved: Vec<_> = approved
+        .iter()
+        .map(|a| json!({ "person": a.person, "planDigest": a.plan_digest.0, "approvedAt": a.approved_at.0 }))
+        .collect();
+    Ok(json!({
+        "reference": request.reference,
+        "state": request.state.to_string(),
+        "regime": request.regime,
+        "model": request.model,
+        "filedBy": request.filed_by,
+        "receivedAt": request.received_at.0,
+        "planDigest": request.plan_digest.map(|digest| digest.0),
+        "sources": requests::sources(&deps.db, &request.reference).await?,
+        "approvals": approved,
+        "refusalCode": request.refusal_code,
+    }))
+}
+
+/// Everything that was recorded about the request, oldest first.
+async fn timeline(deps: &Deps, reference: &str) -> Result<serde_json::Value> {
+    let mut events = Vec::new();
+    let mut after = 0;
+    loop {
+        let page = audit::page(&deps.db, Some(reference), after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(json!(events)) };
+        after = last.id;
+        let event = |e: &audit::Event| json!({ "at": e.happened_at.0, "action": e.action, "detail": e.detail });
+        events.extend(page.iter().map(event));
+    }
+}
+
+/// The statements of a certificate as bundles of their own, as programs from elsewhere read them.
+fn exhibits(deps: &Deps, evidence: &CertificateDocument) -> Result<Vec<(String, Vec<u8>)>> {
+    let (origin, log_key) = (&deps.settings.log_origin, deps.keys.public(Role::Log));
+    let mut bundles = Vec::new();
+    for (number, logged) in evidence.exhibits.iter().chain(&evidence.extensions).enumerate() {
+        if logged.exhibit == Exhibit::Certificate {
+            continue;
+        }
+        let place = Place { index: logged.index, path: logged.path.clone() };
+        let signer = deps.keys.public(logged.exhibit.signed_by().1);
+        let note = &evidence.checkpoint;
+        let bundle = Bundle::new(logged.envelope.clone(), &signer, &place, note, origin, &log_key)?;
+        let (name, _) = logged.exhibit.signed_by();
+        let name = name.replace('/', "-");
+        bundles.push((format!("{number:02}.{name}"), canonical::to_bytes(&bundle)?));
+    }
+    Ok(bundles)
+}
+
+/// The signed statement about a manifest: the one that was made for the same manifest before, or a new one.
+async fn signed_manifest(deps: &Deps, manifest: &Manifest) -> Result<Vec<u8>> {
+    let digest = Digest::sha256(manifest.to_bytes()?);
+    let path = deps.data.certificates().join(format!("{}.audit-bundle.json", manifest.request));
+    if path.is_file() {
+        let bytes = read(&path)?;
+        let kept: Bundle = canonical::from_bytes(&bytes).with_context(|| format!("{} is damaged", path.display()))?;
+        let said = Statement::<AuditBundle>::verify(&kept.dsse_envelope, &deps.keys.public(AuditBundle::ROLE));
+        if said.is_ok_and(|said| said.subject().digest.sha256 == Some(digest)) {
+            return Ok(bytes);
+        }
+    }
+    let statement = Statement::new(
+        Subject::sha256(&manifest.request, digest),
+        AuditBundle {
+            request: manifest.request.clone(),
+            files: manifest.files.len() as u64,
+            made_at: deps.now(),
+            salt: deps.salt()?,
+        },
+    );
+    let position = publish(deps, sign(deps, &statement)?, async |_, _| Ok(())).await?;
+    let stored = statements::get(&deps.db, &position.digest).await?.context("the statement was just stored")?;
+    let mut proofs = transparency::prove(deps, &[position.index]).await?;
+    let place = Place { index: position.index, path: proofs.paths.pop().context("one leaf has one path")? };
+    let envelope = Envelope::from_bytes(&stored.envelope)?;
+    let (origin, log_key) = (&deps.settings.log_origin, deps.keys.public(Role::Log));
+    let signer = deps.keys.public(AuditBundle::ROLE);
+    let bundle = Bundle::new(envelope, &signer, &place, &proofs.note, origin, &log_key)?;
+    let bytes = canonical::to_bytes(&bundle)?;
+    write_durably(&path, &bytes)?;
+    Ok(bytes)
+}
+
+fn read(path: &std::path::Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}

@@ -1,0 +1,173 @@
+//! The files of a certificate that anybody can check offline, written as soon as it is issued: the bundle, the evidence
+//! under it, its log proof and the row proof. Nothing is signed here, and everything is made from stored bytes, so that a
+//! file that was lost is made again byte for byte as long as the evidence is there.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use obelus_ledger::{
+    bundle::{Bundle, Place},
+    canonical,
+    certificate::{self, CertificateDocument, Exhibit},
+    keys::Role,
+    log_entry,
+    statement::{Erasure, Statement},
+    tlog_proof::TlogProof,
+};
+use obelus_model::{ModelRecord, WeightFile, checkpoint_layout};
+use obelus_store::{campaigns, certificates, erasures, models, requests, verifications};
+
+use crate::{
+    Deps,
+    durable::write_durably,
+    exhibits::{self, statement},
+    zeroing::proof_path,
+};
+
+/// The files of a certificate beside each other, each named after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFiles {
+    /// The Sigstore bundle: the certificate itself.
+    pub bundle: PathBuf,
+    /// The statements that it cites, with their places in the log.
+    pub evidence: PathBuf,
+    /// C2SP tlog-proof of the certificate.
+    pub log_proof: PathBuf,
+    /// The row proof of the strike.
+    pub row_proof: PathBuf,
+}
+
+impl CertificateFiles {
+    /// The files of the certificate `id` in a folder.
+    pub fn of(folder: &Path, id: &str) -> Self {
+        let file = |end: &str| folder.join(format!("{id}{end}"));
+        Self {
+            bundle: file(".json"),
+            evidence: file(".evidence.json"),
+            log_proof: file(".tlog-proof"),
+            row_proof: file(".rowproof.json"),
+        }
+    }
+
+    /// All of them.
+    pub fn all(&self) -> [&Path; 4] {
+        [&self.bundle, &self.evidence, &self.log_proof, &self.row_proof]
+    }
+}
+
+/// Writes the files of a certificate that are not there; gives the bundle's path.
+///
+/// # Errors
+/// When a statement that it rests on is missing.
+pub async fn write(deps: &Deps, row: &certificates::Certificate) -> Result<PathBuf> {
+    let bundle = deps.data.resolve(&row.path)?;
+    let files = CertificateFiles::of(bundle.parent().context("a certificate lies in a folder")?, &row.id);
+    if files.all().iter().all(|file| file.is_file()) && !is_evidence(&files.bundle) {
+        return Ok(files.bundle);
+    }
+    if !files.evidence.is_file() {
+        // Before certificates were bundles, the evidence had their name.
+        if is_evidence(&files.bundle) {
+            fs::rename(&files.bundle, &files.evidence).context("cannot rename the evidence of a certificate")?;
+        } else {
+            let evidence = evidence(deps, row, &files).await?;
+            write_durably(&files.evidence, &canonical::to_bytes(&evidence)?)?;
+        }
+    }
+    write_row_proof(deps, row, &files)?;
+    let evidence = read_evidence(&files)?;
+    let (bundle, log_proof) = derived(deps, &evidence)?;
+    write_durably(&files.log_proof, log_proof.to_text().as_bytes())?;
+    write_durably(&files.bundle, &canonical::to_bytes(&bundle)?)?;
+    Ok(files.bundle)
+}
+
+fn is_evidence(path: &Path) -> bool {
+    fs::read(path).is_ok_and(|bytes| canonical::from_bytes::<CertificateDocument>(&bytes).is_ok())
+}
+
+/// The evidence of a certificate as it lies on disk.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read_evidence(files: &CertificateFiles) -> Result<CertificateDocument> {
+    let path = files.evidence.display();
+    let bytes = fs::read(&files.evidence).with_context(|| format!("cannot read {path}"))?;
+    canonical::from_bytes(&bytes).with_context(|| format!("{path} is damaged; restore it from a copy"))
+}
+
+/// Bundle and log proof, which say again what the evidence says of the certificate's place.
+fn derived(deps: &Deps, evidence: &CertificateDocument) -> Result<(Bundle, TlogProof)> {
+    let logged = evidence.exhibits.iter().find(|logged| logged.exhibit == Exhibit::Certificate);
+    let logged = logged.context("the evidence has its certificate")?;
+    let issuer = deps.keys.public(Role::Issuer);
+    let log_proof = TlogProof {
+        body: log_entry::body(&logged.envelope, &issuer)?,
+        index: logged.index,
+        path: logged.path.clone(),
+        checkpoint: evidence.checkpoint.clone(),
+    };
+    let place = Place { index: logged.index, path: logged.path.clone() };
+    let (origin, log_key) = (&deps.settings.log_origin, deps.keys.public(Role::Log));
+    let bundle = Bundle::new(logged.envelope.clone(), &issuer, &place, &evidence.checkpoint, origin, &log_key)?;
+    Ok((bundle, log_proof))
+}
+
+/// Puts the row proof beside the certificate and under its name, so that either file leads to the other.
+fn write_row_proof(deps: &Deps, row: &certificates::Certificate, files: &CertificateFiles) -> Result<()> {
+    if files.row_proof.is_file() {
+        return Ok(());
+    }
+    let proof = proof_path(deps, &row.request);
+    ensure!(proof.is_file(), "the row proof {} is missing; restore it from a copy", proof.display());
+    let proof = fs::read(&proof).with_context(|| format!("cannot read {}", proof.display()))?;
+    write_durably(&files.row_proof, &proof)
+}
+
+/// Collects the evidence of a certificate: statements as stored, never made again.
+async fn evidence(
+    deps: &Deps,
+    row: &certificates::Certificate,
+    files: &CertificateFiles,
+) -> Result<CertificateDocument> {
+    let erasure_row = erasures::get(&deps.db, &row.request).await?.context("the certificate has no erasure")?;
+    let erasure_digest = erasure_row.statement.context("the erasure is not signed")?.0;
+    let erasure: Statement<Erasure> = statement(deps, &erasure_digest).await?;
+    let run = verifications::get(&deps.db, &row.verification_run).await?.context("the certificate has no run")?;
+    let model = models::get(&deps.db, &row.model).await?.context("the certificate names a model")?;
+    let campaign = campaigns::get(&deps.db, &model.lineage).await?.context("the model has a campaign")?;
+    let exhibits = [
+        (Exhibit::Campaign, campaign.statement.0),
+        (Exhibit::Manifest, erasure.predicate.manifest),
+        (Exhibit::Training, erasure.predicate.training),
+        (Exhibit::Protocol, run.protocol_statement.0),
+        (Exhibit::Erasure, erasure_digest),
+        (Exhibit::Verification, run.statement.context("a judged run has a statement")?.0),
+        (Exhibit::Certificate, row.statement.0),
+    ];
+    let manifest = erasure.predicate.manifest;
+    let exhibits = exhibits::collect(deps, &model.lineage, &exhibits).await?;
+    let struck = requests::sources(&deps.db, &row.request).await?;
+    let sources = exhibits::presences(deps, &model.lineage, &struck, &manifest).await?;
+    let folder = deps.data.model(&row.model);
+    let layout = checkpoint_layout(&WeightFile::open(&ModelRecord::open(&folder)?.checkpoint_path(&folder))?)?;
+    ensure!(
+        layout.digest()? == erasure.predicate.layout,
+        "{} was adapted since the certificate {} was issued, so its evidence cannot be written again; restore {} from a copy",
+        row.model,
+        row.id,
+        files.evidence.display()
+    );
+    Ok(CertificateDocument {
+        format: certificate::FORMAT.to_owned(),
+        exhibits: exhibits.logged,
+        extensions: exhibits.extensions,
+        sources,
+        layout,
+        checkpoint: exhibits.checkpoint,
+        row_proof_file: format!("{}.rowproof.json", row.id),
+    })
+}
