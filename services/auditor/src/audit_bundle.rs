@@ -13,7 +13,6 @@ use obelus_ledger::{
     canonical,
     certificate::{CertificateDocument, Exhibit},
     dsse::Envelope,
-    keys::Role,
     statement::{AuditBundle, Predicate, Statement, Subject},
 };
 use obelus_store::{approvals, audit, certificates, requests, statements, verifications};
@@ -111,14 +110,15 @@ async fn timeline(deps: &Deps, reference: &str) -> Result<serde_json::Value> {
 
 /// The statements of a certificate as bundles of their own, as programs from elsewhere read them.
 fn exhibits(deps: &Deps, evidence: &CertificateDocument) -> Result<Vec<(String, Vec<u8>)>> {
-    let (origin, log_key) = (&deps.settings.log_origin, deps.keys.public(Role::Log));
+    let origin = &deps.settings.log_origin;
+    let log_key = deps.keys.log_key(&evidence.checkpoint, origin)?;
     let mut bundles = Vec::new();
     for (number, logged) in evidence.exhibits.iter().chain(&evidence.extensions).enumerate() {
         if logged.exhibit == Exhibit::Certificate {
             continue;
         }
         let place = Place { index: logged.index, path: logged.path.clone() };
-        let signer = deps.keys.public(logged.exhibit.signed_by().1);
+        let signer = deps.keys.verifier(logged.exhibit.signed_by().1, &logged.envelope)?;
         let note = &evidence.checkpoint;
         let bundle = Bundle::new(logged.envelope.clone(), &signer, &place, note, origin, &log_key)?;
         let (name, _) = logged.exhibit.signed_by();
@@ -135,7 +135,10 @@ async fn signed_manifest(deps: &Deps, manifest: &Manifest) -> Result<Vec<u8>> {
     if path.is_file() {
         let bytes = read(&path)?;
         let kept: Bundle = canonical::from_bytes(&bytes).with_context(|| format!("{} is damaged", path.display()))?;
-        let said = Statement::<AuditBundle>::verify(&kept.dsse_envelope, &deps.keys.public(AuditBundle::ROLE));
+        let said = Statement::<AuditBundle>::verify(
+            &kept.dsse_envelope,
+            &deps.keys.verifier(AuditBundle::ROLE, &kept.dsse_envelope)?,
+        );
         if said.is_ok_and(|said| said.subject().digest.sha256 == Some(digest)) {
             return Ok(bytes);
         }
@@ -154,8 +157,9 @@ async fn signed_manifest(deps: &Deps, manifest: &Manifest) -> Result<Vec<u8>> {
     let mut proofs = transparency::prove(deps, &[position.index]).await?;
     let place = Place { index: position.index, path: proofs.paths.pop().context("one leaf has one path")? };
     let envelope = Envelope::from_bytes(&stored.envelope)?;
-    let (origin, log_key) = (&deps.settings.log_origin, deps.keys.public(Role::Log));
-    let signer = deps.keys.public(AuditBundle::ROLE);
+    let origin = &deps.settings.log_origin;
+    let log_key = deps.keys.log_key(&proofs.note, origin)?;
+    let signer = deps.keys.verifier(AuditBundle::ROLE, &envelope)?;
     let bundle = Bundle::new(envelope, &signer, &place, &proofs.note, origin, &log_key)?;
     let bytes = canonical::to_bytes(&bundle)?;
     write_durably(&path, &bytes)?;

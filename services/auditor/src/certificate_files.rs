@@ -103,7 +103,7 @@ pub fn read_evidence(files: &CertificateFiles) -> Result<CertificateDocument> {
 fn derived(deps: &Deps, evidence: &CertificateDocument) -> Result<(Bundle, TlogProof)> {
     let logged = evidence.exhibits.iter().find(|logged| logged.exhibit == Exhibit::Certificate);
     let logged = logged.context("the evidence has its certificate")?;
-    let issuer = deps.keys.public(Role::Issuer);
+    let issuer = deps.keys.verifier(Role::Issuer, &logged.envelope)?;
     let log_proof = TlogProof {
         body: log_entry::body(&logged.envelope, &issuer)?,
         index: logged.index,
@@ -111,7 +111,8 @@ fn derived(deps: &Deps, evidence: &CertificateDocument) -> Result<(Bundle, TlogP
         checkpoint: evidence.checkpoint.clone(),
     };
     let place = Place { index: logged.index, path: logged.path.clone() };
-    let (origin, log_key) = (&deps.settings.log_origin, deps.keys.public(Role::Log));
+    let origin = &deps.settings.log_origin;
+    let log_key = deps.keys.log_key(&evidence.checkpoint, origin)?;
     let bundle = Bundle::new(logged.envelope.clone(), &issuer, &place, &evidence.checkpoint, origin, &log_key)?;
     Ok((bundle, log_proof))
 }

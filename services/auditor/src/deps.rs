@@ -1,6 +1,6 @@
 //! What every step needs: the database, the data directory, keys, a clock and the settings. Built once by the caller.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result};
 use obelus_core::{Clock, DataDirectory, Timestamp};
@@ -20,6 +20,9 @@ pub struct Settings {
     pub log_origin: String,
     /// Threads of one tensor operation, and of hashing a checkpoint, outside training.
     pub threads: u32,
+    /// File with the passphrase of the keys, from the data directory or absolute; none for `keys/passphrase`.
+    #[serde(default)]
+    pub passphrase_file: Option<PathBuf>,
 }
 
 /// Shared by every step.
@@ -28,7 +31,7 @@ pub struct Deps {
     pub db: Db,
     /// Where files lie.
     pub data: DataDirectory,
-    /// The four keys.
+    /// The keys, one in use for each role.
     pub keys: Keyring,
     /// The present.
     pub clock: Arc<dyn Clock>,

@@ -81,7 +81,8 @@ pub(crate) async fn presences(deps: &Deps, lineage: &str, ids: &[String], stated
 /// # Errors
 /// When it is missing or damaged.
 pub(crate) async fn statement<P: Predicate>(deps: &Deps, digest: &Digest) -> Result<Statement<P>> {
-    Ok(Statement::verify(&envelope(deps, digest).await?, &deps.keys.public(P::ROLE))?)
+    let envelope = envelope(deps, digest).await?;
+    Ok(Statement::verify(&envelope, &deps.keys.verifier(P::ROLE, &envelope)?)?)
 }
 
 async fn envelope(deps: &Deps, digest: &Digest) -> Result<Envelope> {

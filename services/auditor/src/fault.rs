@@ -40,9 +40,13 @@ pub const LOG_POINTS: [&str; 8] = [
     "log-checkpoint-write",
 ];
 
+/// Every point that the replacement and the revocation of a key pass, in order.
+pub const KEY_POINTS: [&str; 5] =
+    ["key-made", "key-registered", "key-destroyed", "rotation-logged", "revocation-logged"];
+
 /// Ends the process without any clean-up when the environment variable `OBELUS_DIE_AT` names this point.
 pub fn point(name: &str) {
-    let known = [&POINTS[..], &EXPORT_POINTS, &ADAPTATION_POINTS, &DESTRUCTION_POINTS, &LOG_POINTS];
+    let known = [&POINTS[..], &EXPORT_POINTS, &ADAPTATION_POINTS, &DESTRUCTION_POINTS, &KEY_POINTS, &LOG_POINTS];
     debug_assert!(known.iter().any(|points| points.contains(&name)), "unknown fault point {name}");
     if cfg!(debug_assertions) && std::env::var_os("OBELUS_DIE_AT").is_some_and(|wanted| wanted == name) {
         std::process::abort();

@@ -10,6 +10,7 @@ pub mod audit_bundle;
 pub mod case;
 pub mod certificate_files;
 pub mod certification;
+pub mod custody;
 pub mod deps;
 pub mod export;
 pub mod fault;

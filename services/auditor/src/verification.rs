@@ -176,7 +176,7 @@ async fn protocol_statement(deps: &Deps, run: &verifications::Run) -> Result<Sta
     let stored = statements::get(&deps.db, &run.protocol_statement.0).await?;
     let stored = stored.with_context(|| format!("the protocol statement of {} is gone", run.id))?;
     let envelope = Envelope::from_bytes(&stored.envelope)?;
-    Ok(Statement::verify(&envelope, &deps.keys.public(Role::Issuer))?)
+    Ok(Statement::verify(&envelope, &deps.keys.verifier(Role::Issuer, &envelope)?)?)
 }
 
 /// Rehearses a takedown of a source that still stands: struck in memory, judged, nothing signed or stored.

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use obelus_auditor::{
     Deps, Settings,
     case::{OWNER, OWNER_ROLES, SERVICE, SERVICE_ROLES},
-    keyring::Keyring,
+    keyring::{Keyring, PASSPHRASE_VARIABLE, Passphrase},
     transparency::Sequencer,
 };
 use obelus_core::{Clock as _, DataDirectory, SystemClock};
@@ -31,7 +31,7 @@ pub async fn init(root: &Path) -> Result<Deps> {
         getrandom::fill(&mut name).map_err(|e| anyhow::anyhow!("the operating system gives no randomness: {e}"))?;
         fs::write(&path, template(&hex::encode(name))).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    Keyring::create(&data.keys())?;
+    Keyring::create(&data.keys(), passphrase(&data, &settings(&data)?)?)?;
     let db = database(&data).await?;
     db.migrate().await?;
     let write = db.write().await?;
@@ -55,20 +55,36 @@ pub async fn open(root: &Path) -> Result<Deps> {
         return Err(WrongUse(format!("there is no data directory {shown}; obelus init makes one")).into());
     };
     let data = DataDirectory::new(&root);
+    let settings = settings(&data)?;
+    let keys = Keyring::open(&data.keys(), passphrase(&data, &settings)?)?;
+    let db = database(&data).await?;
+    db.migrate().await?;
+    Ok(Deps { db, data, keys, clock: Arc::new(SystemClock), settings, log: Sequencer::default() })
+}
+
+fn settings(data: &DataDirectory) -> Result<Settings> {
     let path = data.configuration();
     let text = match fs::read_to_string(&path) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            let shown = data.root().display();
             return Err(WrongUse(format!("{shown} is no data directory of Obelus; obelus init makes one")).into());
         }
         other => other.with_context(|| format!("cannot read {}", path.display()))?,
     };
-    let settings: Settings =
-        toml::from_str(&text).map_err(|e| WrongUse(format!("{}: {}", path.display(), e.to_string().trim_end())))?;
-    let keys = Keyring::open(&data.keys())?;
-    let db = database(&data).await?;
-    db.migrate().await?;
-    let deps = Deps { db, data, keys, clock: Arc::new(SystemClock), settings, log: Sequencer::default() };
-    Ok(deps)
+    let settings = toml::from_str(&text);
+    Ok(settings.map_err(|e| WrongUse(format!("{}: {}", path.display(), e.to_string().trim_end())))?)
+}
+
+/// Where the passphrase of the keys comes from; it is read when a key is needed.
+fn passphrase(data: &DataDirectory, settings: &Settings) -> Result<Passphrase> {
+    let environment = match std::env::var(PASSPHRASE_VARIABLE) {
+        Err(std::env::VarError::NotUnicode(_)) => {
+            return Err(WrongUse(format!("{PASSPHRASE_VARIABLE} is not UTF-8")).into());
+        }
+        found => found.ok(),
+    };
+    let configured = settings.passphrase_file.as_ref().map(|file| data.root().join(file));
+    Ok(Passphrase::find(environment, configured, &data.keys()))
 }
 
 /// `DATABASE_URL` where it is set, else SQLite in the data directory.
@@ -81,7 +97,7 @@ async fn database(data: &DataDirectory) -> Result<Db> {
 
 fn template(name: &str) -> String {
     format!(
-        r#"# Configuration of this installation. Every key is required; a key that Obelus does not know is an error.
+        r#"# Configuration of this installation. Every key without a # is required; one that Obelus does not know is an error.
 # The database is obelus.db beside this file, or the one in the environment variable DATABASE_URL.
 
 # Who operates it, as signed statements name them.
@@ -92,6 +108,12 @@ log_origin = "obelus.invalid/{name}"
 
 # Threads of one tensor operation, and of hashing a checkpoint, outside training. Trainings take --threads.
 threads = 1
+
+# The private keys in keys/ are encrypted with a passphrase: the one in the environment variable {PASSPHRASE_VARIABLE}, else
+# the one in this file (mode 600; relative to this folder, or absolute), else keys/passphrase, which obelus init makes.
+# A passphrase beside the keys protects only backups that leave it out. To move it: put the file somewhere else, say where
+# here, and run obelus doctor.
+# passphrase_file = "/etc/obelus/passphrase"
 "#
     )
 }

@@ -11,6 +11,7 @@ mod exports;
 mod input;
 mod installation;
 mod interchange;
+mod keys;
 mod log;
 mod postgres;
 mod refusals;

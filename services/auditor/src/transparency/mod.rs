@@ -63,7 +63,7 @@ pub struct Proofs {
 /// # Errors
 /// When it is too large or the signer refuses.
 pub fn sign<P: Predicate>(deps: &Deps, statement: &Statement<P>) -> Result<Signed> {
-    let envelope = statement.sign(deps.keys.signer(P::ROLE)).with_context(|| format!("cannot sign {}", P::NAME))?;
+    let envelope = statement.sign(&*deps.keys.signer(P::ROLE)?).with_context(|| format!("cannot sign {}", P::NAME))?;
     Ok(Signed { kind: P::NAME, role: P::ROLE, envelope })
 }
 
@@ -88,11 +88,13 @@ pub async fn publish(
     signed: Signed,
     change: impl AsyncFn(&Write, &Digest) -> Result<()>,
 ) -> Result<Position> {
+    // The entry's number decides whether the signature counts, so no key is replaced until it has one.
+    let _held = deps.keys.hold(signed.role, &signed.envelope)?;
     // Before anything is stored: a log that refuses to sign must not leave a change behind that nobody logs.
     sequencer::in_step(deps).await?;
     let bytes = signed.envelope.to_bytes()?;
     let digest = Digest::sha256(&bytes);
-    let body = log_entry::body(&signed.envelope, &deps.keys.public(signed.role))?;
+    let body = log_entry::body(&signed.envelope, &deps.keys.verifier(signed.role, &signed.envelope)?)?;
     let leaf = log::NewLeaf { leaf_hash: merkle::leaf_hash(&body), body, statement: digest };
     let write = deps.db.write().await?;
     statements::put(&write, signed.kind, bytes, deps.now()).await?;
@@ -118,6 +120,16 @@ pub async fn publish(
 /// # Errors
 /// When the log refuses to sign.
 pub async fn settle(deps: &Deps) -> Result<()> {
+    if log::pending(&deps.db, 1).await?.is_empty() {
+        return Ok(());
+    }
+    let _held = deps.keys.share()?;
+    drain(deps).await
+}
+
+/// As [`settle`], for a caller who keeps the keys from being replaced, or is about to replace them: what waits was signed
+/// by the keys of now, and must have its place before they end.
+pub(crate) async fn drain(deps: &Deps) -> Result<()> {
     for _ in 0..ATTEMPTS {
         if log::pending(&deps.db, 1).await?.is_empty() {
             return Ok(());
@@ -130,7 +142,7 @@ pub async fn settle(deps: &Deps) -> Result<()> {
 
 /// Reads a note that the log's key signed.
 fn verified(deps: &Deps, note: &str) -> Result<Checkpoint> {
-    Ok(Checkpoint::verify(note, &deps.settings.log_origin, &deps.keys.public(Role::Log))?)
+    deps.keys.checkpoint(note, &deps.settings.log_origin)
 }
 
 /// The published checkpoint; none while the log is empty. What was committed and not published is published first.

@@ -80,7 +80,7 @@ fn signed(deps: &Deps, before: &TileEdge, after: &TileEdge, growth: &Growth) -> 
         "the new log root does not extend the old one; nothing was signed"
     );
     let checkpoint = Checkpoint { origin: deps.settings.log_origin.clone(), size, root };
-    let note = checkpoint.sign(deps.keys.signer(Role::Log))?;
+    let note = checkpoint.sign(&*deps.keys.signer(Role::Log)?)?;
     Ok(Head { size, root, note: note.into_bytes() })
 }
 

@@ -46,8 +46,27 @@ pub struct LogCheck {
 /// `obelus keys`
 #[derive(Debug, Subcommand)]
 pub enum Keys {
-    /// List the public keys
+    /// List the keys: in use, retired and revoked
     List,
+    /// Replace a key; the log says so
+    Rotate {
+        /// log, issuer, registrar or model
+        role: String,
+    },
+    /// Take the trust from a key, replacing it if it is in use; the log says so
+    Revoke {
+        /// A role for its key in use, or the beginning of a key id, at least eight digits
+        key: String,
+        /// Why, in one line that everybody can read
+        #[arg(long)]
+        reason: String,
+        /// Since when others may have had it, like 2026-11-21T03:23:15Z; nothing that it states of later times counts
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
+        /// First entry of the log at which it does not count [default: the next]
+        #[arg(long, value_name = "N")]
+        from_entry: Option<u64>,
+    },
     /// Write what a verifier needs to trust
     ExportTrust {
         /// Folder

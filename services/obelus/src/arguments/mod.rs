@@ -77,7 +77,7 @@ pub enum Command {
     /// Look at the transparency log
     #[command(subcommand)]
     Log(Log),
-    /// List keys and export trust
+    /// List, replace and revoke keys, and export trust
     #[command(subcommand)]
     Keys(Keys),
     /// Measure what this machine does with a model of a given shape

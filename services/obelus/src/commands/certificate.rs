@@ -46,7 +46,7 @@ pub async fn run(deps: &Deps, command: &Certificate, output: &Output) -> Result<
             let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
             let certificate: Bundle = canonical::from_bytes(&bytes)?;
             let envelope = &certificate.dsse_envelope;
-            let claims = Statement::<Claims>::verify(envelope, &deps.keys.public(Role::Issuer))?.predicate;
+            let claims = Statement::<Claims>::verify(envelope, &deps.keys.verifier(Role::Issuer, envelope)?)?.predicate;
             let mut shown = document(&row);
             shown["claims"] = json!(claims);
             shown["path"] = json!(path);

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use anyhow::Result;
-use obelus_auditor::transparency;
+use obelus_auditor::{Deps, transparency};
 use obelus_collective::{CudaLibrary, load_cuda};
+use obelus_ledger::keys::Role;
 use obelus_trainer::cpu_multiplies_bfloat16;
 use serde_json::json;
 
@@ -27,6 +28,28 @@ fn devices() -> (&'static str, bool, String) {
     }
 }
 
+/// Whether the keys in use open, and are encrypted.
+fn keys(deps: &Deps) -> (&'static str, bool, String) {
+    let looked = || -> Result<(bool, String)> {
+        let unencrypted: Vec<String> = deps.keys.unencrypted()?.iter().map(ToString::to_string).collect();
+        if !unencrypted.is_empty() {
+            return Ok((false, format!("{} lie unencrypted; obelus init encrypts them", unencrypted.join(", "))));
+        }
+        for role in Role::ALL {
+            deps.keys.signer(role)?;
+        }
+        let source = deps.keys.passphrase_source();
+        if deps.keys.register()?.is_announced() {
+            return Ok((true, format!("four in use, encrypted; {source}")));
+        }
+        Ok((false, "the log has yet to say that a key was replaced; obelus keys export-trust finishes that".to_owned()))
+    };
+    match looked() {
+        Ok((ok, detail)) => ("keys", ok, detail),
+        Err(error) => ("keys", false, format!("{error:#}")),
+    }
+}
+
 /// Runs every check; the answer is no when one fails.
 pub async fn run(root: &Path, output: &Output) -> Result<Answer> {
     // The devices first: libtorch looks for its CUDA part once.
@@ -38,6 +61,7 @@ pub async fn run(root: &Path, output: &Output) -> Result<Answer> {
         Ok(deps) => {
             let shown = deps.data.root().display();
             checks.push(("data directory", true, format!("{shown}, database {:?}", deps.db.backend())));
+            checks.push(keys(&deps));
             let log = transparency::check(&deps).await;
             checks.push(match log {
                 Ok(checkpoint) => ("log", true, format!("{} entries give the signed root", checkpoint.size)),

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
 use obelus_auditor::{Deps, durable::write_durably, transparency};
-use obelus_ledger::tlog_proof::TlogProof;
+use obelus_ledger::{tlog_proof::TlogProof, verify};
 use obelus_store::log::leaf;
 use serde_json::json;
 
@@ -46,6 +46,16 @@ pub async fn run(deps: &Deps, command: &Log, output: &Output) -> Result<Answer> 
         }
         Log::Check(_) => {
             let checkpoint = transparency::check(deps).await?;
+            if checkpoint.size > 0 {
+                // As an outsider sees it, from the public folder alone.
+                let folder = deps.data.log();
+                let trust = deps.keys.trusted_root(&deps.settings.log_origin)?;
+                let public = verify::follow(&mut |path| fs::read(folder.join(path)), None, &trust);
+                if !public.ok {
+                    output.print(&obelus_verify::describe(&public, &folder), &public)?;
+                    return Ok(Answer::No);
+                }
+            }
             let words = format!("{} entries give the signed root {}", checkpoint.size, checkpoint.root);
             output.print(&words, &json!({ "ok": true, "size": checkpoint.size, "root": checkpoint.root }))?;
         }

@@ -74,7 +74,7 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<Answer> {
         Command::Audit(command) => audit::run(&deps, command, output).await,
         Command::Certificate(command) => certificate::run(&deps, command, output).await,
         Command::Log(command) => log::run(&deps, command, output).await,
-        Command::Keys(command) => keys::run(&deps, command, output),
+        Command::Keys(command) => keys::run(&deps, command, output).await,
         Command::Verify(_) | Command::Bench(_) | Command::Doctor | Command::Init | Command::Demo(_) => Ok(Answer::Done),
     }
 }

@@ -94,7 +94,7 @@ pub async fn run(arguments: &Arguments, demo: &Demo, output: &Output) -> Result<
 
     let since = Instant::now();
     let (row, path) = certification::certify(&deps, &reference).await?;
-    let ok = verify(&deps, &path, output)?;
+    let ok = verify(&deps, &path, output).await?;
     ensure!(ok, "the certificate {} does not verify: this is a defect, please report it", path.display());
     watch.add("certificate", since);
 
@@ -173,9 +173,9 @@ async fn takedown(deps: &Deps, source: &str, output: &Output) -> Result<String> 
     Ok(reference)
 }
 
-fn verify(deps: &Deps, certificate: &std::path::Path, output: &Output) -> Result<bool> {
+async fn verify(deps: &Deps, certificate: &std::path::Path, output: &Output) -> Result<bool> {
     let trust: PathBuf = deps.data.root().join("exports").join("trust");
-    export_trust(deps, &trust)?;
+    export_trust(deps, &trust).await?;
     let report = obelus_verify::run(certificate, &trust)?;
     output.tell(&format!(
         "\nobelus verify {} --trust {}\n{}",
