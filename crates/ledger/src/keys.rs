@@ -6,7 +6,9 @@ use std::{fmt, str::FromStr};
 pub use ed25519_dalek::pkcs8::spki::der::zeroize::Zeroizing;
 use ed25519_dalek::{
     Signature, SigningKey, VerifyingKey,
-    pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, spki::der::pem::LineEnding},
+    pkcs8::{
+        DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, KeypairBytes, spki::der::pem::LineEnding,
+    },
 };
 use obelus_core::Digest;
 // Named only to switch on PBES2 in the pkcs8 that ed25519-dalek re-exports.
@@ -189,17 +191,22 @@ impl PrivateKey {
         Ok(Self(key))
     }
 
+    /// The key without its public half: openssl 3.0 reads PKCS#8 of version 1 only, which has none (RFC 8410, section 7).
+    fn bare(&self) -> KeypairBytes {
+        KeypairBytes { secret_key: self.0.to_bytes(), public_key: None }
+    }
+
     /// Whether a PKCS#8 PEM is encrypted.
     pub fn is_encrypted(pem: &str) -> bool {
         pem.trim_start().starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----")
     }
 
-    /// The PKCS#8 PEM encrypted with PBES2 (scrypt, AES-256-CBC; `openssl pkey` reads it).
+    /// The PKCS#8 PEM encrypted with PBES2 (scrypt with 2^14 rounds, AES-256-CBC; `openssl pkey` reads it).
     ///
     /// # Errors
     /// When the operating system gives no randomness.
     pub fn to_encrypted_pem(&self, passphrase: &str) -> Result<Zeroizing<String>, KeyError> {
-        self.0.to_pkcs8_encrypted_pem(passphrase, LineEnding::LF).map_err(|e| KeyError::Randomness(e.to_string()))
+        self.bare().to_pkcs8_encrypted_pem(passphrase, LineEnding::LF).map_err(|e| KeyError::Randomness(e.to_string()))
     }
 
     /// The unencrypted PKCS#8 PEM. The caller writes it with mode 0600 and nowhere else.
@@ -207,7 +214,7 @@ impl PrivateKey {
     /// # Errors
     /// Never for a key of this type.
     pub fn to_pem(&self) -> Result<Zeroizing<String>, KeyError> {
-        self.0.to_pkcs8_pem(LineEnding::LF).map_err(|e| KeyError::Pem(e.to_string()))
+        self.bare().to_pkcs8_pem(LineEnding::LF).map_err(|e| KeyError::Pem(e.to_string()))
     }
 }
 
@@ -268,6 +275,15 @@ mod tests {
         assert_eq!(again.public_key(), key.public_key());
         assert!(matches!(PrivateKey::from_pem(&pem), Err(KeyError::Passphrase(_))));
         assert!(matches!(PrivateKey::from_pem_with(&pem, Some("wrong")), Err(KeyError::Passphrase(_))));
+    }
+
+    #[test]
+    fn private_keys_have_the_form_that_openssl_reads() {
+        // RFC 8410, section 10.3: the same key without its public half.
+        let seed = hex::decode("d4ee72dbf913584ad5b6d8f1f769f8ad3afe7c28cbf1d4fbe097a88f44755842").unwrap();
+        let pem = PrivateKey::from_seed(&seed.try_into().unwrap()).to_pem().unwrap();
+        let body = "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC";
+        assert_eq!(pem.as_str(), format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n"));
     }
 
     #[test]
