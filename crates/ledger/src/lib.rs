@@ -16,6 +16,7 @@ pub mod growth_proof;
 pub mod keys;
 pub mod log_entry;
 pub mod manifest;
+pub mod manifest_proof;
 pub mod merkle;
 pub mod model_key;
 pub mod model_signing;

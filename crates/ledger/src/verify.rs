@@ -12,6 +12,7 @@ mod certificate;
 mod citations;
 mod exhibits;
 mod log;
+mod manifest_proof;
 mod registration;
 
 use obelus_core::Digest;
@@ -24,6 +25,7 @@ use crate::{
     checkpoint::Checkpoint,
     dsse::Envelope,
     keys::{PublicKey, Role},
+    manifest_proof::{ABSENCE_FORMAT, PRESENCE_FORMAT, presence_file},
     proof_file,
     statement::{
         AuditBundle, Campaign, Certificate, Erasure, KeyRevocation, KeyRotation, PoolExtension, Predicate,
@@ -59,7 +61,7 @@ pub struct Report {
 
 /// The file is none of the kinds that can be verified.
 #[derive(Debug, thiserror::Error)]
-#[error("not a certificate, document of an adaptation, bundle, statement, proof or checkpoint: {0}")]
+#[error("not a certificate, document of an adaptation, bundle, statement, presence, absence, proof or checkpoint: {0}")]
 pub struct Unreadable(pub String);
 
 /// What a proof file proves.
@@ -130,7 +132,7 @@ pub fn companions(file: &[u8]) -> Vec<(ProofKind, String)> {
 }
 
 /// Names of the file, the first that is there, which belongs to one called `name`: the evidence of a certificate, the
-/// document of a proof, the bundle of a log proof.
+/// document of a proof, the bundle of a log proof, the presence document of a statement.
 pub fn documents(name: &str, file: &[u8]) -> Vec<String> {
     if let Some(id) = name.strip_suffix(".tlog-proof") {
         return vec![format!("{id}.json")];
@@ -139,8 +141,12 @@ pub fn documents(name: &str, file: &[u8]) -> Vec<String> {
     if let Some(id) = proofs.iter().find_map(|kind| name.strip_suffix(&format!(".{kind}.json"))) {
         return vec![format!("{id}.evidence.json"), format!("{id}.json")];
     }
+    let value = json(file);
+    if value.get("payloadType").is_some() {
+        return vec![presence_file(name)];
+    }
     match name.strip_suffix(".json") {
-        Some(id) if is_bundle(&json(file)) => vec![format!("{id}.evidence.json")],
+        Some(id) if is_bundle(&value) => vec![format!("{id}.evidence.json")],
         _ => vec![],
     }
 }
@@ -181,8 +187,13 @@ pub fn verify(input: &Input<'_>, trust: &TrustedRoot) -> Result<Report, Unreadab
     if has("exhibits") {
         return Ok(document(file, input.proofs, trust));
     }
+    match value.get("format").and_then(|format| format.as_str()) {
+        Some(PRESENCE_FORMAT) => return Ok(manifest_proof::presence(file, trust)),
+        Some(ABSENCE_FORMAT) => return Ok(manifest_proof::absence(file, trust)),
+        _ => {}
+    }
     if has("payloadType") {
-        return Ok(statement(file, trust));
+        return Ok(statement(file, input.document, trust));
     }
     match std::str::from_utf8(file) {
         Ok(note) if note.contains("\n\n\u{2014} ") => Ok(checkpoint(note, trust)),
@@ -299,7 +310,7 @@ fn opened_checkpoint<'a>(
     Ok((checkpoint, log_key))
 }
 
-fn statement(file: &[u8], trust: &TrustedRoot) -> Report {
+fn statement(file: &[u8], beside: Option<&[u8]>, trust: &TrustedRoot) -> Report {
     let mut checks = Checks(vec![]);
     match Envelope::from_bytes(file) {
         Err(e) => {
@@ -308,7 +319,12 @@ fn statement(file: &[u8], trust: &TrustedRoot) -> Report {
         Ok(envelope) => {
             checks.add("canonical form", Ok(format!("envelope {}", Digest::sha256(file))));
             let said = statement_kind(&envelope, trust, None);
-            checks.add("signature", said.map(|(said, _)| format!("{said}; its place in the log is not shown here")));
+            let signed = said.map(|(said, _)| format!("{said}; its place in the log is not shown here"));
+            if checks.add("signature", signed)
+                && let Ok((provenance, _)) = read_statement::<SourceProvenance>(&envelope, trust, None)
+            {
+                manifest_proof::provenance(&provenance, beside, trust, &mut checks);
+            }
         }
     }
     checks.report("statement")
@@ -322,6 +338,16 @@ fn predicate_name(envelope: &Envelope) -> Result<String, String> {
     Ok(name.rsplit("/attestation/").next().unwrap_or_default().to_owned())
 }
 
+/// Verifies a statement of one kind, and gives the key that signed it.
+fn read_statement<P: Predicate>(
+    envelope: &Envelope,
+    trust: &TrustedRoot,
+    index: Option<u64>,
+) -> Result<(Statement<P>, PublicKey), String> {
+    let (payload, key, trusted) = signed(envelope, P::ROLE, trust, index)?;
+    Ok((dated(&payload, trusted, index)?, key))
+}
+
 /// Verifies a statement of any kind, at an entry of the log where its place is known: what it is, and the key that signed
 /// it.
 fn statement_kind(envelope: &Envelope, trust: &TrustedRoot, index: Option<u64>) -> Result<(String, PublicKey), String> {
@@ -330,8 +356,8 @@ fn statement_kind(envelope: &Envelope, trust: &TrustedRoot, index: Option<u64>) 
         trust: &TrustedRoot,
         index: Option<u64>,
     ) -> Result<(String, PublicKey), String> {
-        let (payload, key, trusted) = signed(envelope, P::ROLE, trust, index)?;
-        let about = dated::<P>(&payload, trusted, index)?.subject().name.clone();
+        let (statement, key) = read_statement::<P>(envelope, trust, index)?;
+        let about = &statement.subject().name;
         Ok((format!("{} about {about}, signed by the {} key", P::NAME, P::ROLE), key))
     }
     match predicate_name(envelope)?.as_str() {

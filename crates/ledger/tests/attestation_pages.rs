@@ -155,6 +155,8 @@ fn the_readme_leads_to_every_page_of_the_folder() {
         file_of::<KeyRevocation>(),
         "certificate-document.md".to_owned(),
         "adaptation-document.md".to_owned(),
+        "presence-document.md".to_owned(),
+        "absence-document.md".to_owned(),
     ];
     let mut found = 0;
     for entry in std::fs::read_dir(folder()).unwrap() {
