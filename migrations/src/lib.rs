@@ -15,6 +15,7 @@ mod m0007_audit_events;
 mod m0008_sources_of_copies;
 mod m0009_adaptations;
 mod m0010_log_pending;
+mod m0012_registrations;
 
 use sea_orm_migration::{
     prelude::{DbErr, MigrationTrait, MigratorTrait, async_trait},
@@ -45,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_sources_of_copies::Migration),
             Box::new(m0009_adaptations::Migration),
             Box::new(m0010_log_pending::Migration),
+            Box::new(m0012_registrations::Migration),
         ]
     }
 }

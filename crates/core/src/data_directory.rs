@@ -59,6 +59,11 @@ impl DataDirectory {
         self.root.join("models").join(name)
     }
 
+    /// The manifest trees of a lineage: made from its records, and made again when they are gone.
+    pub fn manifests(&self, lineage: &str) -> PathBuf {
+        self.root.join("manifests").join(lineage)
+    }
+
     /// Exports, where they are not put elsewhere.
     pub fn exports(&self) -> PathBuf {
         self.root.join("exports")

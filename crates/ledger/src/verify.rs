@@ -141,12 +141,11 @@ pub fn documents(name: &str, file: &[u8]) -> Vec<String> {
     if let Some(id) = proofs.iter().find_map(|kind| name.strip_suffix(&format!(".{kind}.json"))) {
         return vec![format!("{id}.evidence.json"), format!("{id}.json")];
     }
-    let value = json(file);
-    if value.get("payloadType").is_some() {
+    if json(file).get("payloadType").is_some() {
         return vec![presence_file(name)];
     }
     match name.strip_suffix(".json") {
-        Some(id) if is_bundle(&value) => vec![format!("{id}.evidence.json")],
+        Some(id) if is_bundle(&json(file)) => vec![format!("{id}.evidence.json")],
         _ => vec![],
     }
 }

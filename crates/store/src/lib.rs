@@ -41,6 +41,7 @@ pub mod manifests;
 pub mod models;
 pub mod persons;
 pub mod pool_extensions;
+pub mod registrations;
 pub mod requests;
 pub mod sources;
 pub mod statements;

@@ -1,18 +1,23 @@
 //! Registered sources: their records, seeds, and whether their masks may still be applied. Not here: their text.
 //!
 //! A source is *suppressed* (its mask is not applied; reversible) and later *revoked* (its neurons are zero; for ever).
-//! There may be millions: they are read page by page, in the order of the manifest.
+//! There may be millions: they are read page by page. A source counts as registered once its manifest is there; rows of a
+//! registration that is under way or was cut off (`registrations.rs`) are seen by nothing here.
 
 use obelus_core::{Digest, Timestamp};
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    UpdateMany, sea_query::Expr,
+    ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    UpdateMany,
+    sea_query::{Expr, SimpleExpr},
 };
 
 use crate::{
     column::{Bytes32, Micros},
     database::{Connected, Read, Write, at_most},
-    entities::sources::{Column, Entity},
+    entities::{
+        manifests,
+        sources::{Column, Entity},
+    },
     error::{Error, Result, moved},
 };
 
@@ -21,11 +26,8 @@ pub use crate::entities::sources::Model as Source;
 /// Rows of one INSERT: 11 values each, and SQLite takes 32,766.
 const SOURCES_PER_INSERT: usize = 2000;
 
-/// Adds sources to their campaigns. May be called once per piece of a long list.
-///
-/// # Errors
-/// [`Error::Exists`] when one is registered already; then the transaction is of no more use.
-pub async fn register(write: &Write, sources: impl IntoIterator<Item = Source>) -> Result<()> {
+/// Writes rows of sources, piece by piece.
+pub(crate) async fn insert(write: &Write, sources: impl IntoIterator<Item = Source>) -> Result<()> {
     let mut sources = sources.into_iter();
     loop {
         let chunk: Vec<_> = sources.by_ref().take(SOURCES_PER_INSERT).collect();
@@ -38,32 +40,48 @@ pub async fn register(write: &Write, sources: impl IntoIterator<Item = Source>) 
     }
 }
 
+/// That a row's manifest is there: what is staged for the next one is not registered yet.
+fn is_registered(lineage: &str) -> SimpleExpr {
+    let latest = manifests::Entity::find()
+        .select_only()
+        .column_as(manifests::Column::Generation.max(), "latest")
+        .filter(manifests::Column::Lineage.eq(lineage))
+        .into_query();
+    Column::Manifest.into_expr().lte(SimpleExpr::SubQuery(None, Box::new(latest.into())))
+}
+
+/// The registered sources of a lineage.
+fn registered(lineage: &str) -> Select<Entity> {
+    Entity::find().filter(Column::Lineage.eq(lineage)).filter(is_registered(lineage))
+}
+
 /// A source of a lineage.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn get(db: &impl Read, lineage: &str, source_id: &str) -> Result<Option<Source>> {
-    Ok(Entity::find_by_id((lineage.to_owned(), source_id.to_owned())).one(db.connection()).await?)
+    Ok(registered(lineage).filter(Column::SourceId.eq(source_id)).one(db.connection()).await?)
 }
 
-/// At most `limit` sources in the order of the manifest, from the first whose key is greater than `after`.
+/// The source with a key in the manifests of a lineage.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn page(db: &impl Read, lineage: &str, after: Option<&Digest>, limit: u64) -> Result<Vec<Source>> {
-    let mut query = Entity::find().filter(Column::Lineage.eq(lineage));
-    if let Some(key) = after {
-        query = query.filter(Column::RecordKey.gt(Bytes32(*key.as_bytes())));
+pub async fn with_key(db: &impl Read, lineage: &str, key: &Digest) -> Result<Option<Source>> {
+    Ok(registered(lineage).filter(Column::RecordKey.eq(Bytes32(*key.as_bytes()))).one(db.connection()).await?)
+}
+
+/// At most `limit` sources ascending by name, from the first that comes after `after`. Of a lineage that was registered in
+/// this order the database then reads its pages one after another.
+///
+/// # Errors
+/// When the database fails.
+pub async fn page(db: &impl Read, lineage: &str, after: Option<&str>, limit: u64) -> Result<Vec<Source>> {
+    let mut query = registered(lineage);
+    if let Some(name) = after {
+        query = query.filter(Column::SourceId.gt(name));
     }
-    Ok(query.order_by_asc(Column::RecordKey).limit(at_most(limit)).all(db.connection()).await?)
-}
-
-/// How many sources a lineage has.
-///
-/// # Errors
-/// When the database fails.
-pub async fn count(db: &impl Read, lineage: &str) -> Result<u64> {
-    Ok(Entity::find().filter(Column::Lineage.eq(lineage)).count(db.connection()).await?)
+    Ok(query.order_by_asc(Column::SourceId).limit(at_most(limit)).all(db.connection()).await?)
 }
 
 /// The sources whose masks must not be applied now: suppressed or revoked, in the order of their names.
@@ -71,12 +89,14 @@ pub async fn count(db: &impl Read, lineage: &str) -> Result<u64> {
 /// # Errors
 /// When the database fails.
 pub async fn refused(db: &impl Read, lineage: &str) -> Result<Vec<Source>> {
-    Ok(Entity::find()
-        .filter(Column::Lineage.eq(lineage))
-        .filter(Condition::any().add(Column::SuppressedAt.is_not_null()).add(Column::RevokedAt.is_not_null()))
-        .order_by_asc(Column::SourceId)
-        .all(db.connection())
-        .await?)
+    // Two queries, for each of which there is an index over these rows alone; one over both would read every source.
+    let mut found = Vec::new();
+    for column in [Column::SuppressedAt, Column::RevokedAt] {
+        found.extend(registered(lineage).filter(column.is_not_null()).all(db.connection()).await?);
+    }
+    found.sort_by(|a, b| a.source_id.cmp(&b.source_id));
+    found.dedup_by(|a, b| a.source_id == b.source_id);
+    Ok(found)
 }
 
 /// Stops a source's mask from being applied. False when it already was.
@@ -143,7 +163,10 @@ pub async fn hold_since(write: &Write, lineage: &str, source_id: &str, generatio
 }
 
 fn update(lineage: &str, source_id: &str) -> UpdateMany<Entity> {
-    Entity::update_many().filter(Column::Lineage.eq(lineage)).filter(Column::SourceId.eq(source_id))
+    Entity::update_many()
+        .filter(Column::Lineage.eq(lineage))
+        .filter(Column::SourceId.eq(source_id))
+        .filter(is_registered(lineage))
 }
 
 async fn changed(write: &Write, change: UpdateMany<Entity>, lineage: &str, source_id: &str) -> Result<bool> {

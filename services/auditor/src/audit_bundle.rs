@@ -22,6 +22,7 @@ use crate::{
     Deps, NotThere,
     certificate_files::{self, CertificateFiles},
     durable::write_durably,
+    exhibits,
     transparency::{self, publish, sign},
 };
 
@@ -56,7 +57,7 @@ pub async fn make(deps: &Deps, reference: &str) -> Result<Vec<u8>> {
             add(format!("certificates/{name}"), read(path)?);
         }
         let evidence = certificate_files::read_evidence(&written)?;
-        for (name, bytes) in exhibits(deps, &evidence)? {
+        for (name, bytes) in statements_of(deps, &evidence)? {
             add(format!("statements/{}.{name}.json", row.id), bytes);
         }
     }
@@ -109,19 +110,15 @@ async fn timeline(deps: &Deps, reference: &str) -> Result<serde_json::Value> {
 }
 
 /// The statements of a certificate as bundles of their own, as programs from elsewhere read them.
-fn exhibits(deps: &Deps, evidence: &CertificateDocument) -> Result<Vec<(String, Vec<u8>)>> {
-    let origin = &deps.settings.log_origin;
-    let log_key = deps.keys.log_key(&evidence.checkpoint, origin)?;
+fn statements_of(deps: &Deps, evidence: &CertificateDocument) -> Result<Vec<(String, Vec<u8>)>> {
     let mut bundles = Vec::new();
     for (number, logged) in evidence.exhibits.iter().chain(&evidence.extensions).enumerate() {
         if logged.exhibit == Exhibit::Certificate {
             continue;
         }
         let place = Place { index: logged.index, path: logged.path.clone() };
-        let signer = deps.keys.verifier(logged.exhibit.signed_by().1, &logged.envelope)?;
-        let note = &evidence.checkpoint;
-        let bundle = Bundle::new(logged.envelope.clone(), &signer, &place, note, origin, &log_key)?;
-        let (name, _) = logged.exhibit.signed_by();
+        let (name, role) = logged.exhibit.signed_by();
+        let bundle = exhibits::bundle(deps, role, logged.envelope.clone(), &place, &evidence.checkpoint)?;
         let name = name.replace('/', "-");
         bundles.push((format!("{number:02}.{name}"), canonical::to_bytes(&bundle)?));
     }
@@ -157,10 +154,7 @@ async fn signed_manifest(deps: &Deps, manifest: &Manifest) -> Result<Vec<u8>> {
     let mut proofs = transparency::prove(deps, &[position.index]).await?;
     let place = Place { index: position.index, path: proofs.paths.pop().context("one leaf has one path")? };
     let envelope = Envelope::from_bytes(&stored.envelope)?;
-    let origin = &deps.settings.log_origin;
-    let log_key = deps.keys.log_key(&proofs.note, origin)?;
-    let signer = deps.keys.verifier(AuditBundle::ROLE, &envelope)?;
-    let bundle = Bundle::new(envelope, &signer, &place, &proofs.note, origin, &log_key)?;
+    let bundle = exhibits::bundle(deps, AuditBundle::ROLE, envelope, &place, &proofs.note)?;
     let bytes = canonical::to_bytes(&bundle)?;
     write_durably(&path, &bytes)?;
     Ok(bytes)

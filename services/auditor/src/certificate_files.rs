@@ -111,9 +111,7 @@ fn derived(deps: &Deps, evidence: &CertificateDocument) -> Result<(Bundle, TlogP
         checkpoint: evidence.checkpoint.clone(),
     };
     let place = Place { index: logged.index, path: logged.path.clone() };
-    let origin = &deps.settings.log_origin;
-    let log_key = deps.keys.log_key(&evidence.checkpoint, origin)?;
-    let bundle = Bundle::new(logged.envelope.clone(), &issuer, &place, &evidence.checkpoint, origin, &log_key)?;
+    let bundle = exhibits::bundle(deps, Role::Issuer, logged.envelope.clone(), &place, &evidence.checkpoint)?;
     Ok((bundle, log_proof))
 }
 

@@ -1,17 +1,19 @@
 //! What documents for outsiders carry: statements as they are stored, with their places in the log, and the records of
 //! sources with their places in a manifest. Nothing is signed or made again here.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use obelus_core::Digest;
 use obelus_ledger::{
+    bundle::{Bundle, Place},
     certificate::{Exhibit, Logged},
     dsse::Envelope,
-    manifest::{Manifest, Presence},
+    keys::Role,
+    manifest::Presence,
     statement::{Predicate, SourceManifest, Statement},
 };
-use obelus_store::{log, manifests, pool_extensions, statements};
+use obelus_store::{log, pool_extensions, sources, statements};
 
-use crate::{Deps, registration::all_sources, transparency};
+use crate::{Deps, manifest_tree::SignedManifest, transparency};
 
 /// Statements in the log, and the signed checkpoint that covers them.
 pub(crate) struct Exhibits {
@@ -57,20 +59,12 @@ async fn extensions(deps: &Deps, lineage: &str, manifest: &Digest) -> Result<Vec
 /// # Errors
 /// When there is no such manifest, or a source is not in it.
 pub(crate) async fn presences(deps: &Deps, lineage: &str, ids: &[String], stated: &Digest) -> Result<Vec<Presence>> {
-    let row = manifests::stated(&deps.db, stated).await?.context("a document cites a registered manifest")?;
-    let mut all = all_sources(deps, lineage).await?;
-    // Sources that came later are in later manifests only.
-    all.retain(|source| source.manifest <= row.generation);
-    let manifest = Manifest::new(all.iter().map(|s| (Digest::new(s.record_key.0), s.record.clone())));
-    ensure!(
-        manifest.root() == row.root.0,
-        "the records of {lineage} do not give the root that was signed; restore the database"
-    );
+    let mut manifest = SignedManifest::open(deps, stated).await?;
     let mut found = Vec::new();
     for id in ids {
-        let source = all.iter().find(|s| s.source_id == *id).with_context(|| format!("{id} is not in the manifest"))?;
-        let presence = manifest.presence(&Digest::new(source.record_key.0), &source.record);
-        found.push(presence.context("a registered source is in its manifest")?);
+        let source = sources::get(&deps.db, lineage, id).await?;
+        let source = source.with_context(|| format!("{id} is not in the manifest"))?;
+        found.push(manifest.presence(&source).await?.0);
     }
     found.sort_by_key(|presence| presence.key);
     Ok(found)
@@ -85,8 +79,22 @@ pub(crate) async fn statement<P: Predicate>(deps: &Deps, digest: &Digest) -> Res
     Ok(Statement::verify(&envelope, &deps.keys.verifier(P::ROLE, &envelope)?)?)
 }
 
-async fn envelope(deps: &Deps, digest: &Digest) -> Result<Envelope> {
+/// The envelope of a stored statement.
+///
+/// # Errors
+/// When it is missing or damaged.
+pub(crate) async fn envelope(deps: &Deps, digest: &Digest) -> Result<Envelope> {
     let stored = statements::get(&deps.db, digest).await?;
     let stored = stored.with_context(|| format!("the statement {digest} is missing from the database"))?;
     Ok(Envelope::from_bytes(&stored.envelope)?)
+}
+
+/// A stored statement as a bundle with its place under a checkpoint of this log.
+///
+/// # Errors
+/// When no key of ours signed them.
+pub(crate) fn bundle(deps: &Deps, role: Role, envelope: Envelope, place: &Place, note: &str) -> Result<Bundle> {
+    let origin = &deps.settings.log_origin;
+    let signer = deps.keys.verifier(role, &envelope)?;
+    Ok(Bundle::new(envelope, &signer, place, note, origin, &deps.keys.log_key(note, origin)?)?)
 }

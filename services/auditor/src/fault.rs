@@ -25,6 +25,9 @@ pub const EXPORT_POINTS: [&str; 2] = ["export-registered", "export-weights-writt
 pub const ADAPTATION_POINTS: [&str; 5] =
     ["adaptation-begun", "adaptation-trained", "adaptation-proved", "adaptation-signed", "adaptation-placed"];
 
+/// Every point that a registration of sources passes, in order.
+pub const REGISTRATION_POINTS: [&str; 3] = ["sources-staged", "manifest-tree-written", "manifest-signed"];
+
 /// Every point that the destruction of an export passes, in order.
 pub const DESTRUCTION_POINTS: [&str; 2] = ["export-marked", "export-destroyed"];
 
@@ -46,7 +49,15 @@ pub const KEY_POINTS: [&str; 5] =
 
 /// Ends the process without any clean-up when the environment variable `OBELUS_DIE_AT` names this point.
 pub fn point(name: &str) {
-    let known = [&POINTS[..], &EXPORT_POINTS, &ADAPTATION_POINTS, &DESTRUCTION_POINTS, &KEY_POINTS, &LOG_POINTS];
+    let known = [
+        &POINTS[..],
+        &EXPORT_POINTS,
+        &ADAPTATION_POINTS,
+        &REGISTRATION_POINTS,
+        &DESTRUCTION_POINTS,
+        &KEY_POINTS,
+        &LOG_POINTS,
+    ];
     debug_assert!(known.iter().any(|points| points.contains(&name)), "unknown fault point {name}");
     if cfg!(debug_assertions) && std::env::var_os("OBELUS_DIE_AT").is_some_and(|wanted| wanted == name) {
         std::process::abort();

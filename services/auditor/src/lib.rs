@@ -29,6 +29,7 @@ pub mod zeroing;
 pub mod durable;
 mod exhibits;
 mod manifest;
+mod manifest_tree;
 mod not_there;
 mod pool;
 mod targets;

@@ -2,11 +2,14 @@
 //!
 //! Order matters: a salt chosen after training, or a manifest made after it, would prove nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use obelus_core::Digest;
-use obelus_corpus::Corpus;
+use obelus_corpus::{Corpus, SourceInfo};
 use obelus_ledger::statement::{Campaign, PoolSegment, Statement, Subject};
 use obelus_model::{Assignment, Control, MaskKey, ModelConfig, ModelRecord};
 use obelus_store::{
@@ -114,7 +117,7 @@ pub async fn register(deps: &Deps, new: &NewModel<'_>) -> Result<Registered> {
         return resumed(deps, new, &row, &lineage).await;
     }
     if campaigns::get(&deps.db, &lineage).await?.is_none() {
-        begin_campaign(deps, new, &lineage).await?;
+        begin_campaign(deps, &lineage, new.config, new.salt).await?;
     }
     let campaign = campaigns::get(&deps.db, &lineage).await?.context("the campaign was just begun")?;
     if manifests::latest(&deps.db, &lineage).await?.is_none() {
@@ -192,15 +195,35 @@ async fn resumed(deps: &Deps, new: &NewModel<'_>, row: &models::Model, lineage: 
     registered(deps, lineage).await
 }
 
-async fn begin_campaign(deps: &Deps, new: &NewModel<'_>, lineage: &str) -> Result<()> {
-    let salt = match new.salt {
+/// Registers sources in a lineage that has none, as they come: a campaign, their records, a manifest. For measurements; a
+/// model's sources are registered by [`register`].
+///
+/// # Errors
+/// When the lineage's name is none, it has sources, or one comes twice.
+pub async fn register_sources(
+    deps: &Deps,
+    lineage: &str,
+    config: &ModelConfig,
+    tokenizer: Digest,
+    sources: impl Iterator<Item = SourceInfo>,
+) -> Result<()> {
+    check_name(lineage)?;
+    ensure!(manifests::latest(&deps.db, lineage).await?.is_none(), "the lineage {lineage} has sources already");
+    if campaigns::get(&deps.db, lineage).await?.is_none() {
+        begin_campaign(deps, lineage, config, None).await?;
+    }
+    let campaign = campaigns::get(&deps.db, lineage).await?.context("the campaign was just begun")?;
+    let sources = sources.map(|info| NewSource { info: Cow::Owned(info), segment: 0, corpus: None });
+    manifest::extend(deps, &campaign, tokenizer, sources).await
+}
+
+async fn begin_campaign(deps: &Deps, lineage: &str, config: &ModelConfig, salt: Option<Digest>) -> Result<()> {
+    let salt = match salt {
         Some(salt) => salt,
         None => Digest::new(random()?),
     };
-    let segments: Vec<PoolSegment> = match new.config.assignment {
-        Assignment::Shared => {
-            new.config.segments.iter().map(|s| PoolSegment { base: s.base, n: s.n, k: s.k }).collect()
-        }
+    let segments: Vec<PoolSegment> = match config.assignment {
+        Assignment::Shared => config.segments.iter().map(|s| PoolSegment { base: s.base, n: s.n, k: s.k }).collect(),
         // One for every source would not fit into a statement: an extension says all of them at once.
         Assignment::Disjoint => vec![],
     };
@@ -210,8 +233,8 @@ async fn begin_campaign(deps: &Deps, new: &NewModel<'_>, lineage: &str) -> Resul
             lineage: lineage.to_owned(),
             campaign_salt: salt,
             mask_scheme: "null-mask/v1".to_owned(),
-            layers: new.config.layers,
-            same_mask_in_all_layers: new.config.same_mask_in_all_layers,
+            layers: config.layers,
+            same_mask_in_all_layers: config.same_mask_in_all_layers,
             segments: segments.clone(),
             operator: deps.settings.operator.clone(),
             created_at: deps.now(),
@@ -245,11 +268,12 @@ async fn assign(deps: &Deps, new: &NewModel<'_>, campaign: &campaigns::Campaign)
     if disjoint && pool::segments(deps, campaign).await?.is_empty() {
         pool::extend(deps, campaign, new.config.n_source, all.len(), pool::Reason::DisjointAssignment).await?;
     }
-    let sources: Vec<NewSource<'_>> = (0..)
-        .zip(all)
-        .map(|(i, info)| NewSource { info, segment: if disjoint { i } else { 0 }, corpus: None })
-        .collect();
-    manifest::extend(deps, campaign, new.tokenizer, &sources).await
+    let sources = (0..).zip(all).map(|(i, info)| NewSource {
+        info: Cow::Borrowed(info),
+        segment: if disjoint { i } else { 0 },
+        corpus: None,
+    });
+    manifest::extend(deps, campaign, new.tokenizer, sources).await
 }
 
 /// A retrain on a revoked source would put back what a takedown has taken out.
@@ -266,32 +290,22 @@ async fn refuse_revoked(deps: &Deps, new: &NewModel<'_>, lineage: &str) -> Resul
     Ok(())
 }
 
-/// The lineage's salt and sources.
+/// The lineage's salt and sources, all of them in memory, as training needs them.
 ///
 /// # Errors
 /// When there is no such lineage.
 pub async fn registered(deps: &Deps, lineage: &str) -> Result<Registered> {
     let campaign = campaigns::get(&deps.db, lineage).await?;
     let campaign = campaign.with_context(|| format!("there is no campaign {lineage}"))?;
-    let rows = all_sources(deps, lineage).await?;
-    let sources = rows.iter().map(|row| (row.source_id.clone(), Assigned::from(row))).collect();
-    Ok(Registered { lineage: lineage.to_owned(), campaign_salt: Digest::new(campaign.salt.0), sources })
-}
-
-/// Every source of a lineage in the order of the manifest.
-///
-/// # Errors
-/// When the database fails.
-pub async fn all_sources(deps: &Deps, lineage: &str) -> Result<Vec<sources::Source>> {
-    let mut all: Vec<sources::Source> = Vec::new();
+    let mut sources = BTreeMap::new();
+    let mut after: Option<String> = None;
     loop {
-        let after = all.last().map(|row| Digest::new(row.record_key.0));
-        let page = sources::page(&deps.db, lineage, after.as_ref(), PAGE).await?;
-        if page.is_empty() {
-            return Ok(all);
-        }
-        all.extend(page);
+        let page = sources::page(&deps.db, lineage, after.as_deref(), PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.source_id.clone());
+        sources.extend(page.iter().map(|row| (row.source_id.clone(), Assigned::from(row))));
     }
+    Ok(Registered { lineage: lineage.to_owned(), campaign_salt: Digest::new(campaign.salt.0), sources })
 }
 
 /// Makes sure that a corpus on disk is known to the database.

@@ -87,6 +87,21 @@ fn passphrase(data: &DataDirectory, settings: &Settings) -> Result<Passphrase> {
     Ok(Passphrase::find(environment, configured, &data.keys()))
 }
 
+/// Makes an installation for a measurement, on SQLite whatever the environment says, in a folder that is removed again.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub async fn temporary(folder: &Path) -> Result<Deps> {
+    let data = DataDirectory::new(folder);
+    // A passphrase of its own, whatever the environment says.
+    Keyring::create(&data.keys(), Passphrase::find(None, None, &data.keys()))?;
+    let db = connect_sqlite(&data.database()).await?;
+    db.migrate().await?;
+    let settings = toml::from_str(&template("bench")).context("the configuration template is damaged")?;
+    let keys = Keyring::open(&data.keys(), Passphrase::find(None, None, &data.keys()))?;
+    Ok(Deps { db, data, keys, clock: Arc::new(SystemClock), settings, log: Sequencer::default() })
+}
+
 /// `DATABASE_URL` where it is set, else SQLite in the data directory.
 async fn database(data: &DataDirectory) -> Result<Db> {
     match std::env::var("DATABASE_URL") {

@@ -75,20 +75,36 @@ pub fn watch(name: &str, quiet: bool, stop: Arc<AtomicBool>) -> impl FnMut(&Prog
 
 /// Counts bytes of a long pass: a bar where somebody watches, else a line every few seconds.
 pub fn bytes(what: &'static str, all_bytes: u64, quiet: bool) -> impl FnMut(u64) + Send {
+    let told = |done: u64, all: u64| format!("{:.1} of {:.1} GB", done as f64 / 1e9, all as f64 / 1e9);
+    passed(what, all_bytes, quiet, "{prefix} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}", told)
+}
+
+/// Counts sources, as [`bytes`] counts bytes.
+pub fn sources(what: &'static str, all: u64, quiet: bool) -> impl FnMut(u64) + Send {
+    let told = |done: u64, all: u64| format!("{done} of {all} sources");
+    passed(what, all, quiet, "{prefix} {bar:30} {pos}/{len} {per_sec} {eta}", told)
+}
+
+fn passed(
+    what: &'static str,
+    all: u64,
+    quiet: bool,
+    template: &str,
+    told: impl Fn(u64, u64) -> String + Send,
+) -> impl FnMut(u64) + Send {
     let bar = (!quiet && io::stderr().is_terminal()).then(|| {
-        let style = ProgressStyle::with_template("{prefix} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
-        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-        ProgressBar::new(all_bytes).with_prefix(what).with_style(style)
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        ProgressBar::new(all).with_prefix(what).with_style(style)
     });
-    let (mut done_bytes, mut said) = (0, Instant::now());
-    move |bytes| {
-        done_bytes += bytes;
+    let (mut done, mut said) = (0, Instant::now());
+    move |more| {
+        done += more;
         match &bar {
-            Some(bar) => bar.set_position(done_bytes),
+            Some(bar) => bar.set_position(done),
             None if quiet || said.elapsed() < LINE_EVERY => {}
             None => {
                 said = Instant::now();
-                tracing::info!("{what}: {:.1} of {:.1} GB", done_bytes as f64 / 1e9, all_bytes as f64 / 1e9);
+                tracing::info!("{what}: {}", told(done, all));
             }
         }
     }

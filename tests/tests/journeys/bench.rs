@@ -77,3 +77,21 @@ fn training_and_decoding_say_what_attention_is_computed_with() {
     let figures = decode.json(0);
     assert_eq!((&figures["attention"], &figures["prefill_attention"]), (&"flash".into(), &"flash".into()), "{figures}");
 }
+
+#[test]
+fn registering_many_sources_proves_each_and_leaves_nothing() {
+    let here = Installation::empty();
+    let under = here.path("under").to_str().unwrap().to_owned();
+    fs::create_dir(&under).unwrap();
+    let figures = here.run(&["bench", "register", "--sources", "5001", "--under", &under]).json(0);
+    assert_eq!((&figures["sources"], &figures["verified"]), (&5001.into(), &true.into()), "{figures}");
+    for figure in ["seconds", "seconds_rows", "seconds_manifest", "record_proof_ms_median", "absence_proof_ms_median"] {
+        assert!(figures[figure].as_f64().unwrap() > 0.0, "{figure} in {figures}");
+    }
+    assert!(figures["peak_memory_bytes"].as_u64().unwrap() > 0);
+    // Header, keys, leaf hashes, and half as many nodes a level.
+    let levels = std::iter::successors(Some(5001u64), |n| (*n > 1).then(|| n.div_ceil(2)));
+    assert_eq!(figures["tree_bytes"].as_u64().unwrap(), 64 + 32 * 5001 + 32 * levels.sum::<u64>());
+    assert_eq!(fs::read_dir(&under).unwrap().count(), 0);
+    assert!(!here.data().exists(), "a measurement needs no installation and makes none");
+}

@@ -15,4 +15,5 @@ mod keys;
 mod log;
 mod postgres;
 mod refusals;
+mod sources;
 mod training;

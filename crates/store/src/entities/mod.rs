@@ -18,6 +18,7 @@ pub(crate) mod models;
 pub(crate) mod person_roles;
 pub(crate) mod persons;
 pub(crate) mod pool_extensions;
+pub(crate) mod registrations;
 pub(crate) mod request_sources;
 pub(crate) mod requests;
 pub(crate) mod sources;

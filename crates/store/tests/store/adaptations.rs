@@ -10,7 +10,7 @@ use obelus_store::{
 };
 
 use crate::{
-    case::{extension, new_adaptation, source},
+    case::{extension, new_adaptation, register, source},
     support::{LATER, LINEAGE, MODEL, NOW, digest, dropped, house, kept, on_each, refused, statement},
 };
 
@@ -101,7 +101,7 @@ async fn a_source_that_came_later_is_held_from_one_generation_on() {
         house(db).await;
         let late = sources::Source { since: 0, segment: 1, corpus: Some("more".to_owned()), ..source("berta", 2) };
         kept(db, async |write| {
-            sources::register(write, [source("anna", 1), late.clone()]).await.unwrap();
+            register(write, LINEAGE, [source("anna", 1), late.clone()]).await.unwrap();
             sources::hold_since(write, LINEAGE, "berta", 2).await.unwrap();
         })
         .await;

@@ -12,7 +12,8 @@ use obelus_store::{
     log::{self, Head, NewLeaf},
     manifests::{self, Manifest},
     pool_extensions::{self, PoolExtension},
-    sources::{self, Source},
+    registrations,
+    sources::Source,
     verifications::{self, Judgement, NewRun},
 };
 
@@ -47,6 +48,22 @@ pub async fn manifest(write: &Write, generation: i64) -> Manifest {
         statement: Sha256(statement(write, &format!("manifest {generation}")).await),
         created_at: Micros(NOW),
     }
+}
+
+/// Registers sources of a lineage, with a manifest that lists them.
+pub async fn register(
+    write: &Write,
+    lineage: &str,
+    rows: impl IntoIterator<Item = Source>,
+) -> obelus_store::Result<()> {
+    let (registration, _) = registrations::begin(write, lineage, "token".to_owned(), NOW).await?;
+    let generation = registration.generation;
+    let rows: Vec<_> =
+        rows.into_iter().map(|row| Source { lineage: lineage.to_owned(), manifest: generation, ..row }).collect();
+    let count = rows.len() as u64;
+    registrations::stage(write, &registration, rows).await?;
+    registrations::finish(write, &registration, count).await?;
+    manifests::create(write, Manifest { lineage: lineage.to_owned(), ..manifest(write, generation).await }).await
 }
 
 /// An extension of [`LINEAGE`]'s pool that is not added yet; its statement is stored.
@@ -165,9 +182,8 @@ pub async fn certificate(write: &Write, request: &str, source_id: &str) -> Certi
 pub async fn certified_house(db: &Db) -> String {
     house(db).await;
     kept(db, async |write| {
-        sources::register(write, [source("anna", 1)]).await.unwrap();
-        let manifest = manifest(write, 1).await;
-        manifests::create(write, manifest).await.unwrap();
+        register(write, LINEAGE, [source("anna", 1)]).await.unwrap();
+        registrations::begin(write, LINEAGE, "under way".to_owned(), NOW).await.unwrap();
         copies::register(write, &new_copy("models/kea-1/1"), NOW).await.unwrap();
         let extension = extension(write, 1).await;
         pool_extensions::create(write, extension).await.unwrap();

@@ -17,7 +17,9 @@ use obelus_store::{
 use obelus_testkit::TestDatabase;
 
 use crate::{
-    case::{judged_run, judgement, new_certificate, new_copy, new_erasure, new_run, recorded_erasure, source},
+    case::{
+        judged_run, judgement, new_certificate, new_copy, new_erasure, new_run, recorded_erasure, register, source,
+    },
     support::{
         LINEAGE, MODEL, NOW, TABLES, digest, house, new_corpus, new_model, on_each, person, request, select, statement,
         zeroing_request,
@@ -91,7 +93,7 @@ fn hostile() -> Vec<String> {
 
 /// Writes the text into the field, and reads it again from the database.
 async fn through(write: &Write, field: &str, text: &str) -> Result<String, Error> {
-    let (own, lineage) = (text.to_owned(), LINEAGE.to_owned());
+    let own = text.to_owned();
     Ok(match field {
         "audit action" | "audit actor" | "audit detail" | "audit subject" => {
             let of = |name| if field == name { text } else { "-" };
@@ -206,7 +208,7 @@ async fn through(write: &Write, field: &str, text: &str) -> Result<String, Error
         }
         "source name" => {
             let record_key = Bytes32(*digest(text).as_bytes());
-            sources::register(write, [Source { lineage, record_key, ..source(text, 0) }]).await?;
+            register(write, LINEAGE, [Source { record_key, ..source(text, 0) }]).await?;
             sources::suppress(write, LINEAGE, text, NOW).await?;
             sources::get(write, LINEAGE, text).await?.unwrap().source_id
         }

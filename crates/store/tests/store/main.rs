@@ -13,6 +13,7 @@ mod hostile;
 mod log;
 mod models;
 mod registers;
+mod registrations;
 mod requests;
 mod sources;
 mod support;

@@ -1,6 +1,6 @@
-//! Sources: registered in bulk, read page by page, suppressed for a while and revoked for ever.
+//! Sources: read page by page, suppressed for a while and revoked for ever.
 //!
-//! Not here: their text and their masks.
+//! Not here: how they are registered (`registrations.rs`), their text and their masks.
 
 use obelus_core::Digest;
 use obelus_store::{
@@ -9,7 +9,7 @@ use obelus_store::{
 };
 
 use crate::{
-    case::source,
+    case::{register, source},
     support::{LATER, LINEAGE, NOW, campaign, dropped, kept, on_each, refused},
 };
 
@@ -23,32 +23,31 @@ async fn registered(db: &obelus_store::Db, names: &[&str]) {
     kept(db, async |write| {
         campaign(write, LINEAGE).await;
         let sources = (1u32..).zip(names.iter().rev()).map(|(place, name)| source(name, place));
-        sources::register(write, sources).await.unwrap();
+        register(write, LINEAGE, sources).await.unwrap();
     })
     .await;
 }
 
 #[tokio::test]
-async fn ten_thousand_sources_are_registered_at_once_and_read_page_by_page_in_order() {
+async fn ten_thousand_sources_are_read_page_by_page_in_order() {
     const ALL: u32 = 10_000;
     on_each(async |database| {
         let db = &database.db;
         // The names run against the order of the manifest.
-        let all = (0..ALL).map(|place| source(&format!("source {:05}", ALL - place), place));
+        let all = (0..ALL).map(|place| source(&format!("source {place:05}"), ALL - place));
         kept(db, async |write| {
             campaign(write, LINEAGE).await;
             // 7919 is a prime: every source comes once, in no order.
             let mut shuffled: Vec<Source> = all.clone().collect();
             shuffled
                 .sort_by_key(|source| u32::from_be_bytes(source.record_key.0[..4].try_into().unwrap()) * 7919 % ALL);
-            sources::register(write, shuffled).await.unwrap();
+            register(write, LINEAGE, shuffled).await.unwrap();
         })
         .await;
-        assert_eq!(sources::count(db, LINEAGE).await.unwrap(), u64::from(ALL));
         let mut read: Vec<Source> = Vec::new();
         loop {
-            let after = read.last().map(|source| Digest::new(source.record_key.0));
-            let page = sources::page(db, LINEAGE, after.as_ref(), 999).await.unwrap();
+            let after = read.last().map(|source| source.source_id.clone());
+            let page = sources::page(db, LINEAGE, after.as_deref(), 999).await.unwrap();
             assert!(page.len() == 999 || read.len() + page.len() == ALL as usize);
             if page.is_empty() {
                 break;
@@ -65,26 +64,35 @@ async fn a_page_may_be_of_any_size() {
     on_each(async |database| {
         let db = &database.db;
         registered(db, &["a", "b"]).await;
-        assert_eq!(names(&sources::page(db, LINEAGE, None, u64::MAX).await.unwrap()), ["b", "a"]);
+        assert_eq!(names(&sources::page(db, LINEAGE, None, u64::MAX).await.unwrap()), ["a", "b"]);
         assert_eq!(sources::page(db, LINEAGE, None, 0).await.unwrap(), []);
-        assert_eq!(sources::page(db, LINEAGE, Some(&Digest::new([255; 32])), 10).await.unwrap(), []);
+        assert_eq!(sources::page(db, LINEAGE, Some("b"), 10).await.unwrap(), []);
     })
     .await;
 }
 
 #[tokio::test]
-async fn the_order_of_the_manifest_is_that_of_unsigned_bytes() {
+async fn names_are_ordered_byte_by_byte() {
     on_each(async |database| {
         let db = &database.db;
-        kept(db, async |write| {
-            campaign(write, LINEAGE).await;
-            let places = [0x80_00_00_00, 0, 0x7f_ff_ff_ff, u32::MAX, 0x0a_0d_27_5c];
-            let sources = places.map(|place| source(&format!("{place:08x}"), place));
-            sources::register(write, sources).await.unwrap();
-        })
-        .await;
+        registered(db, &["b", "Z", "a b", "ü", "a", "ab", "A"]).await;
         let page = sources::page(db, LINEAGE, None, 10).await.unwrap();
-        assert_eq!(names(&page), ["00000000", "0a0d275c", "7fffffff", "80000000", "ffffffff"]);
+        assert_eq!(names(&page), ["A", "Z", "a", "a b", "ab", "b", "ü"]);
+        assert_eq!(names(&sources::page(db, LINEAGE, Some("a"), 2).await.unwrap()), ["a b", "ab"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_source_is_found_by_its_key() {
+    on_each(async |database| {
+        let db = &database.db;
+        registered(db, &["anna", "ben"]).await;
+        let (anna, zeros) = (source("anna", 2), Digest::new([0; 32]));
+        let key = Digest::new(anna.record_key.0);
+        assert_eq!(sources::with_key(db, LINEAGE, &key).await.unwrap(), Some(anna));
+        assert_eq!(sources::with_key(db, LINEAGE, &zeros).await.unwrap(), None);
+        assert_eq!(sources::with_key(db, "moa", &key).await.unwrap(), None);
     })
     .await;
 }
@@ -96,21 +104,18 @@ async fn a_source_is_of_one_lineage_and_registered_once_in_it() {
         registered(db, &["anna"]).await;
         kept(db, async |write| {
             campaign(write, "moa").await;
-            let elsewhere = Source { lineage: "moa".to_owned(), ..source("anna", 1) };
-            sources::register(write, [elsewhere]).await.unwrap();
+            register(write, "moa", [source("anna", 1)]).await.unwrap();
             assert!(sources::suppress(write, "moa", "anna", NOW).await.unwrap());
         })
         .await;
         assert_eq!(sources::get(db, LINEAGE, "anna").await.unwrap(), Some(source("anna", 1)));
-        assert_eq!(sources::count(db, "moa").await.unwrap(), 1);
+        assert_eq!(sources::page(db, "moa", None, 10).await.unwrap().len(), 1);
         for twice in [source("anna", 2), source("ben", 1)] {
-            let result = dropped(db, async |write| sources::register(write, [source("cleo", 3), twice]).await).await;
+            let result = dropped(db, async |write| register(write, LINEAGE, [source("cleo", 3), twice]).await).await;
             refused!(result, Error::Exists { what: "source", .. });
         }
-        assert_eq!(sources::count(db, LINEAGE).await.unwrap(), 1);
-        let nowhere = Source { lineage: "nothing".to_owned(), ..source("anna", 1) };
-        refused!(dropped(db, async |write| sources::register(write, [nowhere]).await).await, Error::Database(_));
-        kept(db, async |write| sources::register(write, []).await.unwrap()).await;
+        assert_eq!(sources::page(db, LINEAGE, None, 10).await.unwrap(), [source("anna", 1)]);
+        refused!(dropped(db, async |write| register(write, "nothing", []).await).await, Error::Database(_));
     })
     .await;
 }

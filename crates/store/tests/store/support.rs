@@ -32,6 +32,7 @@ pub const TABLES: &[&str] = &[
     "campaigns",
     "sources",
     "manifests",
+    "registrations",
     "corpora",
     "models",
     "copies",

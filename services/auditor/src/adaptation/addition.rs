@@ -1,7 +1,7 @@
 //! Sources that come after the training: each gets rows of its own behind the pool, or the rows that its seed gives in the
 //! first segment, which others share.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use obelus_corpus::{Corpus, SourceInfo};
@@ -58,9 +58,12 @@ pub async fn add_sources(
             }
         };
         let segments = (0..).map(|i| first.map_or(0, |first| first + i));
-        let new: Vec<NewSource<'_>> =
-            segments.zip(new).map(|(segment, info)| NewSource { info, segment, corpus: Some(corpus.name()) }).collect();
-        manifest::extend(deps, &campaign, opened.record.tokenizer, &new).await?;
+        let new = segments.zip(new).map(|(segment, info)| NewSource {
+            info: Cow::Borrowed(info),
+            segment,
+            corpus: Some(corpus.name()),
+        });
+        manifest::extend(deps, &campaign, opened.record.tokenizer, new).await?;
     }
     let segments = pool::segments(deps, &campaign).await?;
     let mut config = ModelConfig { segments, ..opened.record.config.clone() };

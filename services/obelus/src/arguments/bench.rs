@@ -16,6 +16,8 @@ pub enum Bench {
     Decode(BenchDecode),
     /// Strike two sources from a checkpoint of the real size and prove it
     Erase(Erase),
+    /// Register very many sources, sign their manifest, and prove single ones
+    Register(Register),
 }
 
 /// `obelus bench train`
@@ -113,6 +115,17 @@ pub struct Erase {
     /// Seed of the numbers in the checkpoint and of the sources' neurons
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+}
+
+/// `obelus bench register`
+#[derive(Debug, Args)]
+pub struct Register {
+    /// Sources
+    #[arg(long, default_value = "100000")]
+    pub sources: NonZero<u32>,
+    /// Folder to make the temporary data directory in; the system's otherwise
+    #[arg(long, value_name = "DIR")]
+    pub under: Option<PathBuf>,
 }
 
 /// How numbers are stored.

@@ -84,6 +84,16 @@ pub enum Source {
         model: String,
         /// The source
         id: String,
+        /// File to write; the record with its place in the manifest goes beside it, into NAME.presence.json
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Proof that a model was trained on no source of this name, for somebody who may have the manifest key
+    Absence {
+        /// The model
+        model: String,
+        /// The name
+        id: String,
         /// File to write
         #[arg(long)]
         out: PathBuf,

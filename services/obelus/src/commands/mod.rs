@@ -44,7 +44,7 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<Answer> {
         Command::Log(Log::Check(LogCheck { folder: Some(folder), trust: Some(trust), remember })) => {
             return log::follow(folder, trust, remember.as_deref(), output);
         }
-        Command::Bench(command) => return bench::run(command, arguments.quiet, output),
+        Command::Bench(command) => return bench::run(command, arguments.quiet, output).await,
         Command::Doctor => return doctor::run(root, output).await,
         Command::Init => {
             let deps = installation::init(root).await?;

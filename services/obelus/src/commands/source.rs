@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use obelus_auditor::{Deps, NotThere, provenance, registration::Assigned};
 use obelus_corpus::Library;
+use obelus_ledger::manifest_proof::presence_file;
 use obelus_model::ModelRecord;
 use obelus_store::{models, sources};
 use serde_json::json;
@@ -59,10 +60,39 @@ pub async fn run(deps: &Deps, command: &Source, output: &Output) -> Result<Answe
             output.print(&words, &document)?;
         }
         Source::Statement { model, id, out } => {
-            let bytes = provenance::of_source(deps, model, id).await?;
+            let name = out.file_name().and_then(|name| name.to_str());
+            let name = name.ok_or_else(|| WrongUse(format!("{} is no name of a file", out.display())))?;
+            let beside = out.with_file_name(presence_file(name));
+            if beside == *out {
+                return Err(
+                    WrongUse(format!("{} is the name of the file beside it; choose another", out.display())).into()
+                );
+            }
+            let made = provenance::of_source(deps, model, id).await?;
+            for (path, bytes) in [(&beside, made.presence), (out, made.statement)] {
+                std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+            }
+            let words = format!(
+                "{}: signed provenance of {id}, with its record in {}; obelus verify checks them",
+                out.display(),
+                beside.display()
+            );
+            output.print(&words, &json!({ "source": id, "file": out, "presence": beside }))?;
+        }
+        Source::Absence { model, id, out } => {
+            let Some(bytes) = provenance::absence(deps, model, id).await? else {
+                let words =
+                    format!("{id} is registered for {model}, so its absence cannot be shown; nothing was written");
+                output.print(&words, &json!({ "source": id, "registered": true }))?;
+                return Ok(Answer::No);
+            };
             std::fs::write(out, bytes).with_context(|| format!("cannot write {}", out.display()))?;
-            let words = format!("{}: signed provenance of {id}; obelus verify checks it", out.display());
-            output.print(&words, &json!({ "source": id, "file": out }))?;
+            let words = format!(
+                "{}: {model} has no source {id}; obelus verify checks it. The file shows the manifest key: give it to \
+                 nobody who may not test names against the manifest",
+                out.display()
+            );
+            output.print(&words, &json!({ "source": id, "registered": false, "file": out }))?;
         }
     }
     Ok(Answer::Done)

@@ -2,6 +2,7 @@
 
 mod decode;
 mod erase;
+mod register;
 mod train;
 
 use std::{fs, num::NonZero};
@@ -17,11 +18,12 @@ use crate::{
 ///
 /// # Errors
 /// When the shape fits no model or the machine has no room for it.
-pub fn run(bench: &Bench, quiet: bool, output: &Output) -> Result<Answer> {
+pub async fn run(bench: &Bench, quiet: bool, output: &Output) -> Result<Answer> {
     match bench {
         Bench::Train(arguments) => train::run(arguments, output),
         Bench::Decode(arguments) => decode::run(arguments, output),
         Bench::Erase(arguments) => erase::run(arguments, quiet, output),
+        Bench::Register(arguments) => register::run(arguments, quiet, output).await,
     }
 }
 
