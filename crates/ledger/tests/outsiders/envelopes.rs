@@ -3,6 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use obelus_core::Digest;
 use obelus_ledger::{
+    canonical,
     certificate::Exhibit,
     dsse::{Envelope, IN_TOTO, pre_authentication_encoding},
     keys::{PrivateKey, PublicKey, Role, Signer as _},
@@ -69,11 +70,13 @@ fn securesystemslib_and_in_toto_accept_every_statement_with_nothing_but_the_pem(
         let folder = Folder::new(&format!("statements-{role}"));
         command.arg(folder.write("key.pem", key(role).to_pem().unwrap()));
         let mut expected = Vec::new();
+        let fixture = Fixture::usual();
         // Statements of the other roles are signed well, but not by this key.
-        for (exhibit, signer, envelope) in envelopes(&Fixture::usual()) {
-            let name = format!("{exhibit:?}.json");
-            folder.write(&name, json(&envelope));
-            expected.push((name, signer == role));
+        for (exhibit, signer, envelope) in envelopes(&fixture) {
+            let names = [format!("{exhibit:?}.json"), format!("{exhibit:?}.bundle.json")];
+            folder.write(&names[0], json(&envelope));
+            folder.write(&names[1], canonical::to_bytes(&fixture.bundle(exhibit)).unwrap());
+            expected.extend(names.map(|name| (name, signer == role)));
         }
         assert!(expected.iter().any(|(_, accepted)| *accepted));
         check(command, &folder, &expected);
