@@ -6,6 +6,7 @@
 mod ci;
 mod demo;
 mod folder;
+mod fuzz;
 mod libtorch;
 mod outsiders;
 mod prerequisites;
@@ -26,6 +27,7 @@ cargo xtask setup            fetch libtorch, check or install what the tests nee
 cargo xtask demo [ARGS]      set up, build in release mode, run `obelus demo ARGS`
 cargo xtask test [ARGS]      set up, run every test (ARGS go to `cargo nextest run`)
 cargo xtask tidy             check the rules of the house: who may use whom, names, lengths, invariants
+cargo xtask fuzz [ARGS]      run every fuzz target for a minute (--seconds N and names of targets narrow it)
 cargo xtask ci               format, tidy, clippy and tests: what the gate runs
 ";
 
@@ -50,6 +52,7 @@ fn dispatch() -> anyhow::Result<ExitCode> {
     match command.as_str() {
         "demo" => return demo::run(&project, &rest),
         "test" => tests::run(&project, &rest)?,
+        "fuzz" => fuzz::run(&project, &rest)?,
         "setup" | "tidy" | "ci" if !rest.is_empty() => {
             anyhow::bail!("`cargo xtask {command}` takes no arguments, but got: {}\n\n{USAGE}", rest.join(" "))
         }

@@ -15,7 +15,7 @@ pub(crate) struct Halves {
 }
 
 /// Where Rust source lives.
-const ROOMS: [&str; 5] = ["crates", "services", "migrations", "tests", "xtask"];
+const ROOMS: [&str; 6] = ["crates", "services", "migrations", "tests", "xtask", "fuzz"];
 
 /// Every `.rs` file of the workspace, relative to the root, with `/`, sorted.
 pub(crate) fn rust_files(project: &Project) -> anyhow::Result<Vec<String>> {
