@@ -5,39 +5,29 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use obelus_ledger::{
     canonical,
     certificate::Exhibit,
-    checkpoint::log_id,
+    checkpoint::vkey,
     keys::{PrivateKey, PublicKey, Role, Signer as _},
+    trust::{TrustedKey, TrustedRoot},
     verify::Input,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
-    fixture::{Fixture, ORIGIN, private_key, refusal},
+    fixture::{Fixture, ORIGIN, at, private_key, refusal, trusted_root},
     tools::{Folder, check, flipped, node},
 };
 
 const ENTRY: &str = "/verificationMaterial/tlogEntries/0";
 
-/// The trusted root as Sigstore reads it, and a PEM for each role; `log` is the log's key.
+/// The trusted root's file, which Sigstore reads too, and a PEM for each role; `log` is the log's key.
 fn trust(folder: &Folder, name: &str, log: &PublicKey, origin: &str) -> String {
-    let pem = log.to_pem().unwrap();
-    let der: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
-    let root = json!({
-        "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
-        "tlogs": [{
-            "baseUrl": format!("https://{origin}"),
-            "hashAlgorithm": "SHA2_256",
-            "logId": {"keyId": STANDARD.encode(log_id(origin, log))},
-            "publicKey": {
-                "keyDetails": "PKIX_ED25519",
-                "rawBytes": der,
-                "validFor": {"start": "2026-01-01T00:00:00Z"},
-            },
-        }],
-        "certificateAuthorities": [], "ctlogs": [], "timestampAuthorities": [],
-        "obelus": {"format": "a member that Sigstore does not know"},
-    });
-    folder.write(&format!("{name}/trusted_root.json"), canonical::to_bytes(&root).unwrap());
+    let mut root = trusted_root();
+    let log_key = TrustedKey::new(Role::Log, log, at(-10)).unwrap();
+    root.keys.iter_mut().filter(|key| key.role == Role::Log).for_each(|key| *key = log_key.clone());
+    (root.log_origin, root.log_vkey) = (origin.to_owned(), vkey(origin, log));
+    let file = canonical::to_bytes(&root).unwrap();
+    assert_eq!(TrustedRoot::from_bytes(&file).unwrap(), root);
+    folder.write(&format!("{name}/trusted_root.json"), file);
     for role in Role::ALL {
         folder.write(&format!("{name}/{role}.pem"), private_key(role).public_key().to_pem().unwrap());
     }
