@@ -37,13 +37,15 @@ const REACHED_ONLY_BY: [(&str, &[&str]); 1] = [(
 )];
 
 /// Packages that only these rooms (and the test rooms) may name in their manifest; others go through them.
-const NAMED_ONLY_BY: [(&str, &[&str]); 6] = [
+const NAMED_ONLY_BY: [(&str, &[&str]); 8] = [
     ("sea-orm", &["obelus-store", "obelus-migrations"]),
     ("sea-orm-migration", &["obelus-store", "obelus-migrations"]),
     ("sqlx", &["obelus-store", "obelus-migrations"]),
     ("actix-web", &["obelus-portal", "obelus-host"]),
     ("cedar-policy", &["obelus-policy"]),
     ("cedar-policy-core", &["obelus-policy"]),
+    ("typst", &["obelus-report"]),
+    ("typst-pdf", &["obelus-report"]),
 ];
 
 /// Packages that must be nowhere below a room: it has to build and be trusted without them.
