@@ -1,5 +1,5 @@
 //! The files of a certificate that anybody can check offline, written as soon as it is issued: the bundle, the evidence
-//! under it, its log proof and the row proof. Nothing is signed here, and everything is made from stored bytes, so that a
+//! under it, its log proof, the row proof, and the PDF for people. Nothing is signed here, and everything is made from stored bytes, so that a
 //! file that was lost is made again byte for byte as long as the evidence is there.
 
 use std::{
@@ -21,7 +21,7 @@ use obelus_model::{ModelRecord, WeightFile, checkpoint_layout};
 use obelus_store::{campaigns, certificates, erasures, models, requests, verifications};
 
 use crate::{
-    Deps,
+    Deps, certificate_pdf,
     durable::write_durably,
     exhibits::{self, statement},
     zeroing::proof_path,
@@ -38,6 +38,8 @@ pub struct CertificateFiles {
     pub log_proof: PathBuf,
     /// The row proof of the strike.
     pub row_proof: PathBuf,
+    /// The certificate for people, with the bundle attached.
+    pub pdf: PathBuf,
 }
 
 impl CertificateFiles {
@@ -49,12 +51,13 @@ impl CertificateFiles {
             evidence: file(".evidence.json"),
             log_proof: file(".tlog-proof"),
             row_proof: file(".rowproof.json"),
+            pdf: file(".pdf"),
         }
     }
 
     /// All of them.
-    pub fn all(&self) -> [&Path; 4] {
-        [&self.bundle, &self.evidence, &self.log_proof, &self.row_proof]
+    pub fn all(&self) -> [&Path; 5] {
+        [&self.bundle, &self.evidence, &self.log_proof, &self.row_proof, &self.pdf]
     }
 }
 
@@ -81,7 +84,10 @@ pub async fn write(deps: &Deps, row: &certificates::Certificate) -> Result<PathB
     let evidence = read_evidence(&files)?;
     let (bundle, log_proof) = derived(deps, &evidence)?;
     write_durably(&files.log_proof, log_proof.to_text().as_bytes())?;
-    write_durably(&files.bundle, &canonical::to_bytes(&bundle)?)?;
+    let bundle = canonical::to_bytes(&bundle)?;
+    write_durably(&files.bundle, &bundle)?;
+    let name = format!("{}.json", row.id);
+    write_durably(&files.pdf, &certificate_pdf::pdf(deps, row, &evidence, &name, bundle).await?)?;
     Ok(files.bundle)
 }
 

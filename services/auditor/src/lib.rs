@@ -26,6 +26,7 @@ pub mod transparency;
 pub mod verification;
 pub mod zeroing;
 
+mod certificate_pdf;
 pub mod durable;
 mod exhibits;
 mod manifest;

@@ -1,0 +1,113 @@
+//! The PDF of a certificate: what its page shows, taken from the signed statements and from the results that they cite.
+//! Not here: how a page is set (`obelus-report`).
+
+use anyhow::{Context as _, Result};
+use obelus_ledger::{
+    certificate::{CertificateDocument, Exhibit},
+    checkpoint::Checkpoint,
+    statement::{Certificate, Erasure, Predicate, Statement},
+};
+use obelus_report::{
+    certificate::{CertificatePage, ErasedCopy, Figure, render},
+    plot::{ConditionRow, Estimate, ResidualRow},
+};
+use obelus_store::{certificates, requests, verifications};
+use obelus_verdict::{AttackResult, Condition, Metric, Protocol};
+
+use crate::{Deps, verification, verification::Results};
+
+/// The conditions that the plot of known facts shows, in this order.
+const SHOWN: [Condition; 4] = [Condition::On, Condition::Zeroed, Condition::OffNone, Condition::RetrainNone];
+
+/// Sets the PDF of a certificate, with its bundle attached under `bundle_name`. The same certificate gives the same bytes.
+///
+/// # Errors
+/// When the evidence lacks a statement, or the page cannot be set.
+pub(crate) async fn pdf(
+    deps: &Deps,
+    row: &certificates::Certificate,
+    evidence: &CertificateDocument,
+    bundle_name: &str,
+    bundle: Vec<u8>,
+) -> Result<Vec<u8>> {
+    let run = verifications::get(&deps.db, &row.verification_run).await?.context("the certificate has no run")?;
+    let request = requests::get(&deps.db, &row.request).await?.context("the certificate has no request")?;
+    let (results, protocol) = (verification::stored(&run)?, std::str::from_utf8(&run.protocol)?);
+    let erasure = said::<Erasure>(evidence, Exhibit::Erasure)?;
+    let certificate = said::<Certificate>(evidence, Exhibit::Certificate)?;
+    let checkpoint: Checkpoint = deps.keys.checkpoint(&evidence.checkpoint, &deps.settings.log_origin)?;
+    let logged = evidence.exhibits.iter().find(|logged| logged.exhibit == Exhibit::Certificate);
+    let page = CertificatePage {
+        id: certificate.id,
+        title: certificate.title,
+        model: erasure.model,
+        sources: requests::sources(&deps.db, &row.request).await?,
+        request: erasure.request,
+        regime: request.regime,
+        operator: deps.settings.operator.clone(),
+        level: certificate.level,
+        erasure_claim: certificate.erasure_claim,
+        verdict: certificate.verdict,
+        baseline: certificate.baseline,
+        recipe: certificate.recipe,
+        root_before: certificate.root_before,
+        root_after: certificate.root_after,
+        neurons_zeroed: erasure.neuron_count,
+        targets: erasure
+            .targets
+            .into_iter()
+            .map(|t| ErasedCopy { kind: t.kind, path: t.path, level: t.level, rows: t.rows, at: t.at })
+            .collect(),
+        figures: certificate
+            .figures
+            .into_iter()
+            .map(|f| Figure { name: f.name, verdict: f.verdict, residual: f.residual })
+            .collect(),
+        residuals: residuals(&results),
+        known: known(&results, &Protocol::parse(protocol)?),
+        limits: certificate.limits,
+        issued_at: certificate.issued_at,
+        valid_until: certificate.valid_until,
+        log_origin: checkpoint.origin,
+        log_index: logged.context("the evidence has its certificate")?.index,
+        tree_size: checkpoint.size,
+        verification_url: String::new(),
+        bundle_name: bundle_name.to_owned(),
+        bundle,
+    };
+    render(&page).with_context(|| format!("cannot set the PDF of {}", row.id))
+}
+
+/// A statement of evidence that was collected, and its signatures verified, here.
+fn said<P: Predicate>(evidence: &CertificateDocument, exhibit: Exhibit) -> Result<P> {
+    let envelope = evidence.envelope(exhibit).with_context(|| format!("the evidence has no {}", P::NAME))?;
+    Ok(Statement::<P>::from_payload(&envelope.payload()?)?.predicate)
+}
+
+fn residuals(results: &Results) -> Vec<ResidualRow> {
+    let row = |(name, attack): (&String, &AttackResult)| {
+        let (residual, interval) = (attack.residual?, attack.residual_interval?);
+        // The margin that decides is over differences; over shares of the effect there is none.
+        Some(ResidualRow { name: name.clone(), residual, low: interval.low, high: interval.high, margin: None })
+    };
+    results.judgement.attacks.iter().filter(|(_, attack)| attack.required).filter_map(row).collect()
+}
+
+fn known(results: &Results, protocol: &Protocol) -> Vec<ConditionRow> {
+    let [panel, _] = results.tables(protocol);
+    let estimate = |condition: &Condition, metric: Metric| {
+        let nothing = Estimate { value: f64::NAN, low: f64::NAN, high: f64::NAN };
+        let Some(found) = panel.get(condition).and_then(|row| row.get(metric.name())) else { return nothing };
+        let interval = found.interval.map_or((f64::NAN, f64::NAN), |i| (i.low, i.high));
+        Estimate { value: found.value, low: interval.0, high: interval.1 }
+    };
+    SHOWN
+        .iter()
+        .filter(|condition| panel.contains_key(condition))
+        .map(|condition| ConditionRow {
+            condition: condition.to_string(),
+            specific: estimate(condition, Metric::SpecificKnown),
+            shared: estimate(condition, Metric::SharedKnown),
+        })
+        .collect()
+}
