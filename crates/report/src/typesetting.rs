@@ -105,3 +105,35 @@ fn datetime(at: Timestamp) -> Option<Datetime> {
     let year = text.get(0..4)?.parse().ok()?;
     Datetime::from_ymd_hms(year, part(5..7)?, part(8..10)?, part(11..13)?, part(14..16)?, part(17..19)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(template: &str, is_set: bool) {
+        let set = pdf(template, Dict::new(), "CT-1", Timestamp::from_micros(0));
+        assert_eq!(set.is_ok(), is_set, "{template}: {:?}", set.map(|pdf| pdf.len()));
+    }
+
+    #[test]
+    fn a_template_reaches_nothing_outside_of_the_room() {
+        check("#set document(title: \"Title\")\nwords", true);
+        for reach in [
+            "#read(\"/etc/passwd\")",
+            "#read(\"main.typ\")",
+            "#include \"/etc/passwd\"",
+            "#image(\"/etc/passwd\")",
+            "#import \"@preview/example:0.1.0\"",
+            "#plugin(\"a.wasm\")",
+            "#datetime.today().display()",
+        ] {
+            check(&format!("#set document(title: \"Title\")\n{reach}"), false);
+        }
+    }
+
+    #[test]
+    fn only_the_two_families_are_there() {
+        assert_eq!(FONTS.1.len(), 10);
+        assert!(has_glyph('✓') && has_glyph('ש') && !has_glyph('中'));
+    }
+}

@@ -170,6 +170,7 @@ fn lists(inputs: &mut Inputs, page: &CertificatePage) -> Result<(), ReportError>
         dict([
             ("kind", inputs.short(&target.kind)),
             ("what", wording::copy(&target.kind).unwrap_or_default().into_value()),
+            ("lost", (!wording::was_found(&target.kind)).into_value()),
             ("path", inputs.long(&target.path)),
             ("level", inputs.short(&target.level)),
             ("rows", count(target.rows).into_value()),
@@ -186,9 +187,9 @@ fn lists(inputs: &mut Inputs, page: &CertificatePage) -> Result<(), ReportError>
         inputs.put(name, list);
         inputs.put(&format!("more_{name}"), left_out);
     }
-    let found = |target: &&super::ErasedCopy| wording::copy(&target.kind) != wording::copy("exports-not-found");
-    inputs.put("target_count", page.targets.iter().filter(found).count() as i64);
-    inputs.put("not_found", page.targets.iter().any(|target| !found(&target)));
+    let found = page.targets.iter().filter(|target| wording::was_found(&target.kind)).count();
+    inputs.put("target_count", found as i64);
+    inputs.put("not_found", found < page.targets.len());
     Ok(())
 }
 

@@ -113,8 +113,8 @@ pub(crate) fn level(level: &str) -> Option<&'static str> {
         "L1" => Some(
             "switched off in routing; whoever holds the weights and the seed can switch it on again, so nothing is erased",
         ),
-        "L2" => Some("set to zero in the weights and in every registered copy of them; stored text is not touched"),
-        "L3" => Some("set to zero or destroyed in every registered copy and derivative"),
+        "L2" => Some("set to zero in the weights; stored text and token shards are not touched"),
+        "L3" => Some("set to zero or destroyed in every registered copy and derivative that was found"),
         _ => None,
     }
 }
@@ -145,6 +145,14 @@ pub(crate) fn measures(name: &str) -> Option<String> {
     Some(format!("{metric}, {scope}{nearest}"))
 }
 
+/// The kind of what was looked for in vain.
+const NOT_FOUND: &str = "exports-not-found";
+
+/// Whether copies of a kind were there to be erased.
+pub(crate) fn was_found(kind: &str) -> bool {
+    kind != NOT_FOUND
+}
+
 /// What a kind of copy is, in plain words.
 pub(crate) fn copy(kind: &str) -> Option<&'static str> {
     match kind {
@@ -152,7 +160,7 @@ pub(crate) fn copy(kind: &str) -> Option<&'static str> {
         "optimizer" => Some("state kept for further training"),
         "exports-zeroed" => Some("exports, zeroed in place"),
         "exports-destroyed" => Some("exports, overwritten and removed"),
-        "exports-not-found" => Some("exports not found: neither zeroed nor destroyed"),
+        NOT_FOUND => Some("exports not found: neither zeroed nor destroyed"),
         _ => None,
     }
 }
