@@ -226,7 +226,8 @@ pub(crate) fn agree(page: &CertificatePage) -> Result<Standing, ReportError> {
     }
     let url = page.verification_url.as_str();
     let web = url.starts_with("https://") || url.starts_with("http://");
-    if !url.is_empty() && !(web && url.chars().all(|c| c.is_ascii_graphic())) {
+    let printable = url.chars().all(|c| c.is_ascii_graphic());
+    if !url.is_empty() && (!web || !printable) {
         return Err(ReportError::VerificationUrl(url.to_owned()));
     }
     Ok(standing)

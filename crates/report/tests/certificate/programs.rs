@@ -37,7 +37,7 @@ impl Paper {
             Err(e) => {
                 let must = std::env::var_os("CI").is_some_and(|value| value == "true");
                 assert!(!must, "{program}: {e}; install qpdf and poppler-utils");
-                println!("{program}: {e}; nothing was shown");
+                eprintln!("{program}: {e}; nothing was shown");
                 return None;
             }
         };
