@@ -1,10 +1,12 @@
 //! What each fuzz target reads, and what must hold whatever it is given: no panic, one spelling of what is accepted, and
 //! nothing accepted that was not signed. Not here: the seeds (`seeds.rs`).
 
-use std::sync::LazyLock;
+use std::{io, sync::LazyLock};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use obelus_core::Digest;
 use obelus_ledger::{
+    audit_bundle,
     bundle::Bundle,
     canonical,
     certificate::{CertificateDocument, Exhibit},
@@ -26,7 +28,7 @@ use obelus_ledger::{
     tile_edge::TileEdge,
     tlog_proof::TlogProof,
     trust::TrustedRoot,
-    verify::{Input, ProofKind, companions, documents, verify},
+    verify::{Input, ProofKind, companions, documents, follow, verify},
 };
 
 #[allow(dead_code, reason = "shared with the tests of certificates, which use more of it")]
@@ -275,6 +277,51 @@ pub fn tile(data: &[u8]) {
         if let Ok(read) = tile::read_entries(tile, contents) {
             assert_eq!(tile::entry_bytes(read).expect("they were read"), contents);
         }
+    }
+}
+
+/// Gives files in the order in which they are asked for.
+fn files(mut rest: &[u8], note: String) -> impl FnMut(&str) -> io::Result<Vec<u8>> {
+    move |path| {
+        if path == "checkpoint" {
+            return Ok(note.clone().into_bytes());
+        }
+        let (length, after) = rest.split_first_chunk::<2>().ok_or(io::ErrorKind::NotFound)?;
+        let length = usize::from(u16::from_be_bytes(*length)).min(after.len());
+        let (file, after) = after.split_at(length);
+        rest = after;
+        Ok(file.to_vec())
+    }
+}
+
+/// A log's public folder under a checkpoint that the log signed: its size, its root, then each file in the order in which
+/// it is asked for, behind its length.
+pub fn log_folder(data: &[u8]) {
+    let Some((head, rest)) = data.split_first_chunk::<34>() else { return };
+    let mut root = [0; 32];
+    root.copy_from_slice(&head[2..]);
+    let size = u64::from(u16::from_be_bytes([head[0], head[1]]));
+    let checkpoint = Checkpoint { origin: ORIGIN.to_owned(), size, root: Digest::new(root) };
+    let note = checkpoint.sign(&private_key(Role::Log)).expect("a key in memory signs");
+    let mut read = files(rest, note.clone());
+    let seen = (size % 2 == 0).then_some(note.as_str());
+    if follow(&mut read, seen, &FIXTURE.trust).ok {
+        // Another root over the same files: what was accepted must follow from them.
+        let other = Checkpoint { root: Digest::sha256(checkpoint.root), ..checkpoint };
+        let note = other.sign(&private_key(Role::Log)).expect("a key in memory signs");
+        let mut read = files(rest, note);
+        assert!(!follow(&mut read, None, &FIXTURE.trust).ok, "a forgery");
+    }
+}
+
+/// An audit bundle: what is opened is written again as the same bytes. None was signed here.
+pub fn audit_bundle(data: &[u8]) {
+    if let Ok(files) = audit_bundle::from_zip(data) {
+        assert_eq!(audit_bundle::to_zip(&files).expect("it was opened"), data);
+        let _ = audit_bundle::Manifest::of(&files);
+    }
+    if let Ok(report) = verify(&Input { file: data, ..Input::default() }, &FIXTURE.trust) {
+        assert!(!report.ok || report.kind != "audit bundle", "a forgery");
     }
 }
 

@@ -5,13 +5,15 @@ use std::{error::Error, fs, path::Path};
 
 use obelus_fuzz::{FIXTURE, SIGNED, fixture, model_files, model_key};
 use obelus_ledger::{
+    audit_bundle::{self, Files, MANIFEST, STATEMENT},
     canonical,
+    certificate::Exhibit,
     change_proof::ChangeProof,
     dsse::Envelope,
     growth_proof::GrowthProof,
     keys::{PrivateKey, Signer as _},
     manifest::{self, Absence, Manifest},
-    model_signing,
+    merkle, model_signing,
     node_tree::NodeTree,
     row_proof::RowProof,
     tile,
@@ -51,6 +53,8 @@ fn seeds() -> Result<Seeds, Box<dyn Error>> {
         ("bundle", begins("{\"dsseEnvelope\"")),
         ("log_proof", begins("c2sp.org/")),
         ("tile", tiles()?),
+        ("log_folder", vec![log_folder()?]),
+        ("audit_bundle", vec![audit_bundle()?]),
         ("key", keys()?),
         ("model_signature", vec![model_signing::sign("demo", &model_files(), &model_key())?]),
     ])
@@ -94,6 +98,31 @@ fn tiles() -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
         [named(260, 0, 1), hashes.clone()].concat(),
         [named(4, 0, 0), hashes].concat(),
     ])
+}
+
+fn log_folder() -> Result<Vec<u8>, Box<dyn Error>> {
+    let bodies =
+        Exhibit::ALL[..3].iter().map(|exhibit| FIXTURE.bundle(*exhibit).body()).collect::<Result<Vec<_>, _>>()?;
+    let leaves: Vec<_> = bodies.iter().map(|body| merkle::leaf_hash(body)).collect();
+    let files = [tile::entry_bytes(bodies.iter().map(Vec::as_slice))?, tile::hash_bytes(&leaves)];
+    let mut seed = [&3u16.to_be_bytes()[..], merkle::root(&leaves).as_bytes()].concat();
+    for file in files {
+        seed.extend_from_slice(&u16::try_from(file.len())?.to_be_bytes());
+        seed.extend_from_slice(&file);
+    }
+    Ok(seed)
+}
+
+fn audit_bundle() -> Result<Vec<u8>, Box<dyn Error>> {
+    let statement = canonical::to_bytes(&FIXTURE.bundle(Exhibit::Certificate))?;
+    let mut files = Files::from([
+        ("README.txt".to_owned(), b"A case.".to_vec()),
+        ("statements/certificate.json".to_owned(), statement.clone()),
+        (STATEMENT.to_owned(), statement),
+    ]);
+    let listed = files.iter().filter(|(path, _)| *path != STATEMENT).map(|(path, file)| (path.clone(), file.clone()));
+    files.insert(MANIFEST.to_owned(), audit_bundle::Manifest::new("OB-2026-0001", &listed.collect()).to_bytes()?);
+    Ok(audit_bundle::to_zip(&files)?)
 }
 
 fn keys() -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
