@@ -38,11 +38,7 @@ fn trust() -> TrustedRoot {
 }
 
 fn made_trust() -> TrustedRoot {
-    let keys = Role::ALL.map(|role| {
-        let public = private_key(role).public_key();
-        let public_key = public.to_pem().unwrap();
-        TrustedKey { role, keyid: public.id(), public_key, valid_from: at(0), valid_to: None }
-    });
+    let keys = Role::ALL.map(|role| TrustedKey::new(role, &private_key(role).public_key(), at(0)).unwrap());
     let log_vkey = vkey(ORIGIN, &private_key(Role::Log).public_key());
     TrustedRoot { format: trust::FORMAT.to_owned(), log_origin: ORIGIN.to_owned(), log_vkey, keys: keys.to_vec() }
 }

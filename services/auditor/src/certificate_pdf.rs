@@ -33,8 +33,8 @@ pub(crate) async fn pdf(
     let run = verifications::get(&deps.db, &row.verification_run).await?.context("the certificate has no run")?;
     let request = requests::get(&deps.db, &row.request).await?.context("the certificate has no request")?;
     let (results, protocol) = (verification::stored(&run)?, std::str::from_utf8(&run.protocol)?);
-    let erasure = said::<Erasure>(evidence, Exhibit::Erasure)?;
-    let certificate = said::<Certificate>(evidence, Exhibit::Certificate)?;
+    let erasure = said::<Erasure>(deps, evidence, Exhibit::Erasure)?;
+    let certificate = said::<Certificate>(deps, evidence, Exhibit::Certificate)?;
     let checkpoint: Checkpoint = deps.keys.checkpoint(&evidence.checkpoint, &deps.settings.log_origin)?;
     let logged = evidence.exhibits.iter().find(|logged| logged.exhibit == Exhibit::Certificate);
     let page = CertificatePage {
@@ -78,10 +78,10 @@ pub(crate) async fn pdf(
     render(&page).with_context(|| format!("cannot set the PDF of {}", row.id))
 }
 
-/// A statement of evidence that was collected, and its signatures verified, here.
-fn said<P: Predicate>(evidence: &CertificateDocument, exhibit: Exhibit) -> Result<P> {
+/// What a statement of the evidence says, its signature verified: nothing else is printed.
+fn said<P: Predicate>(deps: &Deps, evidence: &CertificateDocument, exhibit: Exhibit) -> Result<P> {
     let envelope = evidence.envelope(exhibit).with_context(|| format!("the evidence has no {}", P::NAME))?;
-    Ok(Statement::<P>::from_payload(&envelope.payload()?)?.predicate)
+    Ok(Statement::<P>::verify(envelope, &deps.keys.verifier(P::ROLE, envelope)?)?.predicate)
 }
 
 fn residuals(results: &Results) -> Vec<ResidualRow> {
