@@ -187,11 +187,10 @@ async fn verify(deps: &Deps, certificate: &std::path::Path, output: &Output) -> 
 }
 
 fn certificate_claims(path: &std::path::Path) -> Result<obelus_ledger::statement::Certificate> {
-    use obelus_ledger::{canonical, certificate::CertificateDocument, certificate::Exhibit};
+    use obelus_ledger::{bundle::Bundle, canonical};
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let document: CertificateDocument = canonical::from_bytes(&bytes)?;
-    let envelope = document.envelope(Exhibit::Certificate).context("the document holds its certificate")?;
-    let statement: Value = serde_json::from_slice(&envelope.payload()?)?;
+    let certificate: Bundle = canonical::from_bytes(&bytes)?;
+    let statement: Value = serde_json::from_slice(&certificate.dsse_envelope.payload()?)?;
     Ok(serde_json::from_value(statement["predicate"].clone())?)
 }
 
