@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail};
 use obelus_core::Digest;
 use obelus_corpus::SourceInfo;
 use obelus_ledger::{
@@ -108,10 +108,12 @@ async fn register<'a>(
     });
     let draft = manifest_tree::write(deps, lineage, generation, old + new, merged(before, sorter.finish()?))?;
     let latest = manifests::latest(&deps.db, lineage).await?;
-    ensure!(
-        latest.is_none_or(|row| row.root.0 == frontier.root() && row.sources as u64 == old),
-        "the records of {lineage} do not give the root that was signed, so no further manifest is; restore the database"
-    );
+    if latest.is_some_and(|row| row.root.0 != frontier.root() || row.sources as u64 != old) {
+        draft.discard();
+        bail!(
+            "the records of {lineage} do not give the root that was signed, so no further manifest is; restore the database"
+        );
+    }
     let root = draft.root;
     draft.keep()?;
     point("manifest-tree-written");

@@ -14,8 +14,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use obelus_core::Digest;
 use obelus_ledger::{
     manifest::{
-        Absence, Entry, ManifestTree, Place, Presence, SortError, Sorter, SourceRecord, TreeError, TreeWriter,
-        file_bytes, key,
+        Absence, Entry, ManifestTree, Place, Presence, SortError, Sorter, SourceRecord, TreeError, TreeWriter, key,
     },
     statement::{SourceManifest, Statement},
 };
@@ -96,8 +95,6 @@ pub(crate) fn write(
     let file = File::create(&partial).with_context(|| format!("cannot create {}", partial.display()))?;
     let mut tree = TreeWriter::new(count, |at, bytes: &[u8]| file.write_all_at(bytes, at));
     let written = || -> Result<Digest> {
-        // What the file takes is known, so that a full disk is found out before anything is signed.
-        file.set_len(file_bytes(count))?;
         for entry in entries {
             tree.push(&entry?)?;
         }
@@ -105,8 +102,14 @@ pub(crate) fn write(
         file.sync_all()?;
         Ok(root)
     };
-    let root = written().with_context(|| format!("cannot write {}", partial.display()))?;
-    Ok(Draft { partial, path, root, _alone: alone })
+    match written().with_context(|| format!("cannot write {}", partial.display())) {
+        Ok(root) => Ok(Draft { partial, path, root, _alone: alone }),
+        Err(error) => {
+            // What stays is written over by the next one.
+            let _ = fs::remove_file(&partial);
+            Err(error)
+        }
+    }
 }
 
 impl Draft {
