@@ -1,5 +1,5 @@
 //! Plots: their exact bytes, and that nothing in a name gets out of its place. Not here: what they look like in a PDF.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a failed unwrap in a test is the failure report")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report")]
 
 use std::{fs, path::Path};
 
