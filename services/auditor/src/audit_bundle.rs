@@ -23,7 +23,7 @@ use crate::{
     certificate_files::{self, CertificateFiles},
     durable::write_durably,
     exhibits,
-    transparency::{self, publish, sign},
+    transparency::{self, append, sign},
 };
 
 /// Events read at once.
@@ -149,7 +149,7 @@ async fn signed_manifest(deps: &Deps, manifest: &Manifest) -> Result<Vec<u8>> {
             salt: deps.salt()?,
         },
     );
-    let position = publish(deps, sign(deps, &statement)?, async |_, _| Ok(())).await?;
+    let position = append(deps, sign(deps, &statement)?).await?;
     let stored = statements::get(&deps.db, &position.digest).await?.context("the statement was just stored")?;
     let mut proofs = transparency::prove(deps, &[position.index]).await?;
     let place = Place { index: position.index, path: proofs.paths.pop().context("one leaf has one path")? };

@@ -16,7 +16,7 @@ use crate::{
     Deps,
     fault::point,
     keyring::{Distrust, Exclusive, Register},
-    transparency::{self, publish, sign},
+    transparency::{self, append, sign},
 };
 
 /// Longest reason of a revocation: its statement must fit into a hardware signer.
@@ -220,7 +220,7 @@ async fn announce<P: Predicate>(deps: &Deps, role: Role, keyid: &Digest, predica
         transparency::checkpoint(deps).await?;
         return Ok(index);
     }
-    Ok(publish(deps, signed, async |_, _| Ok(())).await?.index)
+    Ok(append(deps, signed).await?.index)
 }
 
 fn note(deps: &Deps, change: impl FnOnce(&mut Register) -> Result<()>) -> Result<()> {

@@ -175,21 +175,20 @@ impl Keyring {
         self.register()?.trusted_root(log_origin)
     }
 
-    /// Keeps the keys from being replaced while what an envelope states is put into the log.
+    /// Whether the key that signed an envelope is in use. It stays so while the caller holds the keys, see [`Self::share`].
     ///
     /// # Errors
-    /// When the key that signed it is no longer in use: at its place in the log the signature would not count.
-    pub fn hold(&self, role: Role, envelope: &Envelope) -> Result<Held> {
-        let held = self.share()?;
+    /// When it is not: at its place in the log the signature would not count.
+    pub fn in_use(&self, role: Role, envelope: &Envelope) -> Result<()> {
         let current = self.register()?.current(role)?.keyid;
         ensure!(
             envelope.signatures.first().is_some_and(|s| s.keyid == current),
             "the {role} key was replaced while this ran, and nothing was put into the log; run the command again"
         );
-        Ok(held)
+        Ok(())
     }
 
-    /// Keeps the keys from being replaced while the log's key signs.
+    /// Keeps the keys from being replaced, while an envelope is put into the log or the log's key signs.
     ///
     /// # Errors
     /// When the folder cannot be locked.

@@ -17,7 +17,7 @@ use obelus_store::{log, manifests, models, sources, statements};
 use crate::{
     Deps, NotThere, exhibits,
     manifest_tree::SignedManifest,
-    transparency::{prove, publish, sign},
+    transparency::{append, prove, sign},
 };
 
 /// Signed provenance of a source.
@@ -55,7 +55,7 @@ pub async fn of_source(deps: &Deps, model: &str, source: &str) -> Result<Provena
         },
     );
     let signed = sign(deps, &statement)?;
-    let position = publish(deps, signed, async |_, _| Ok(())).await?;
+    let position = append(deps, signed).await?;
     let stored = statements::get(&deps.db, &position.digest).await?.context("the statement was just stored")?;
     Ok(Provenance { statement: stored.envelope, presence: document })
 }

@@ -79,9 +79,9 @@ pub fn bytes(what: &'static str, all_bytes: u64, quiet: bool) -> impl FnMut(u64)
     passed(what, all_bytes, quiet, "{prefix} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}", told)
 }
 
-/// Counts sources, as [`bytes`] counts bytes.
-pub fn sources(what: &'static str, all: u64, quiet: bool) -> impl FnMut(u64) + Send {
-    let told = |done: u64, all: u64| format!("{done} of {all} sources");
+/// Counts `things`, as [`bytes`] counts bytes.
+pub fn counted(what: &'static str, things: &'static str, all: u64, quiet: bool) -> impl FnMut(u64) + Send {
+    let told = move |done: u64, all: u64| format!("{done} of {all} {things}");
     passed(what, all, quiet, "{prefix} {bar:30} {pos}/{len} {per_sec} {eta}", told)
 }
 

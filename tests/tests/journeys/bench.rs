@@ -95,3 +95,22 @@ fn registering_many_sources_proves_each_and_leaves_nothing() {
     assert_eq!(fs::read_dir(&under).unwrap().count(), 0);
     assert!(!here.data().exists(), "a measurement needs no installation and makes none");
 }
+
+#[test]
+fn the_log_takes_what_is_offered_and_proves_it() {
+    let here = Installation::empty();
+    let under = here.path("under");
+    fs::create_dir(&under).unwrap();
+    let arguments = ["--leaves", "300", "--entries", "60", "--rate", "1000", "--under", under.to_str().unwrap()];
+    let figures = here.run(&[&["bench", "log"][..], &arguments].concat()).json(0);
+    assert_eq!((figures["filled"].as_u64(), figures["entries"].as_u64()), (Some(300), Some(60)));
+    let number = |name: &str| figures[name].as_f64().unwrap_or_else(|| panic!("{name} in {figures}"));
+    assert!(number("entries_per_second") > 0.0 && number("entries_per_second") <= 1100.0, "{figures}");
+    for (median, p99, max) in
+        [("entry_ms_median", "entry_ms_p99", "entry_ms_max"), ("proof_ms_median", "proof_ms_p99", "proof_ms_max")]
+    {
+        assert!(0.0 < number(median) && number(median) <= number(p99) && number(p99) <= number(max), "{figures}");
+    }
+    assert_eq!(fs::read_dir(&under).unwrap().count(), 0, "what was made for the measurement is removed");
+    assert!(!here.data().exists());
+}

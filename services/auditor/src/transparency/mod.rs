@@ -1,12 +1,16 @@
 //! The transparency log: signs statements, puts them into the log, proves their places. Who gives them those places is in
-//! `sequencer.rs`, the files that the world sees in `folder.rs`, the check of the whole in `check.rs`.
+//! `sequencer.rs`, what waits together goes together in `intake.rs`, the files that the world sees are in `folder.rs`, the
+//! check of the whole in `check.rs`.
 //!
 //! The published checkpoint lies outside the database. When it is ahead of the database, the database is older than
 //! what the world has seen, and nothing is signed until somebody has looked.
 
 mod check;
 mod folder;
+mod intake;
 mod sequencer;
+
+use std::sync;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use obelus_core::Digest;
@@ -19,10 +23,11 @@ use obelus_ledger::{
     tile_edge::TileEdge,
     tree_reader,
 };
-use obelus_store::{Write, log, statements};
+use obelus_store::{Write, log as queue, statements};
 use tokio::sync::Mutex;
 
 pub use check::check;
+pub use intake::append;
 
 use crate::{Deps, fault};
 use folder::LogFolder;
@@ -32,13 +37,26 @@ const ATTEMPTS: u32 = 50;
 
 /// What a process remembers of the log: one at a time gives places, and knows the log's edge from its last round.
 #[derive(Debug, Default)]
-pub struct Sequencer(Mutex<Option<TileEdge>>);
+pub struct Sequencer {
+    edge: Mutex<Option<TileEdge>>,
+    /// Held for a push or a swap only.
+    waiting: sync::Mutex<Vec<intake::Waiting>>,
+}
 
 /// A signed statement on its way into the log.
 pub struct Signed {
     kind: &'static str,
     role: Role,
     envelope: Envelope,
+}
+
+/// A signed statement with the leaf that the log gets of it.
+#[derive(Debug)]
+struct Entry {
+    kind: &'static str,
+    role: Role,
+    envelope: Envelope,
+    leaf: queue::NewLeaf,
 }
 
 /// Where a statement is in the log.
@@ -77,6 +95,31 @@ impl Signed {
     }
 }
 
+impl Entry {
+    fn new(deps: &Deps, signed: Signed) -> Result<Self> {
+        let Signed { kind, role, envelope } = signed;
+        let body = log_entry::body(&envelope, &deps.keys.verifier(role, &envelope)?)?;
+        let leaf = queue::NewLeaf { leaf_hash: merkle::leaf_hash(&body), body, statement: envelope.digest()? };
+        Ok(Self { kind, role, envelope, leaf })
+    }
+
+    /// SHA-256 of the envelope's bytes.
+    fn digest(&self) -> Digest {
+        self.leaf.statement
+    }
+
+    /// At its place in the log the signature counts only while its key is in use.
+    fn key_in_use(&self, deps: &Deps) -> Result<()> {
+        deps.keys.in_use(self.role, &self.envelope)
+    }
+
+    /// Stores the statement and puts its leaf into the queue.
+    async fn store(&self, deps: &Deps, write: &Write) -> Result<()> {
+        statements::put(write, self.kind, self.envelope.to_bytes()?, deps.now()).await?;
+        Ok(queue::submit(write, &self.leaf).await?)
+    }
+}
+
 /// Stores one statement, puts it into the queue of the log, and makes `change` in the same transaction; then waits for its
 /// place, which is given only once a published checkpoint covers it. Cut off in between, the statement finds its place
 /// with the next one that is published, or by [`settle`].
@@ -88,25 +131,23 @@ pub async fn publish(
     signed: Signed,
     change: impl AsyncFn(&Write, &Digest) -> Result<()>,
 ) -> Result<Position> {
+    let entry = Entry::new(deps, signed)?;
     // The entry's number decides whether the signature counts, so no key is replaced until it has one.
-    let _held = deps.keys.hold(signed.role, &signed.envelope)?;
+    let _held = deps.keys.share()?;
+    entry.key_in_use(deps)?;
     // Before anything is stored: a log that refuses to sign must not leave a change behind that nobody logs.
     sequencer::in_step(deps).await?;
-    let bytes = signed.envelope.to_bytes()?;
-    let digest = Digest::sha256(&bytes);
-    let body = log_entry::body(&signed.envelope, &deps.keys.verifier(signed.role, &signed.envelope)?)?;
-    let leaf = log::NewLeaf { leaf_hash: merkle::leaf_hash(&body), body, statement: digest };
+    let digest = entry.digest();
     let write = deps.db.write().await?;
-    statements::put(&write, signed.kind, bytes, deps.now()).await?;
-    log::submit(&write, &leaf).await?;
+    entry.store(deps, &write).await?;
     fault::fallible("log-leaf-insert")?;
     change(&write, &digest).await?;
     write.commit().await?;
     fault::fallible("log-leaf-inserted")?;
     for _ in 0..ATTEMPTS {
-        let mut edge = deps.log.0.lock().await;
+        let mut edge = deps.log.edge.lock().await;
         // Whoever held the lock before may have taken it along.
-        if let Some(index) = log::index_of(&deps.db, &digest).await? {
+        if let Some(index) = queue::index_of(&deps.db, &digest).await? {
             sequencer::in_step(deps).await?;
             return Ok(Position { digest, index });
         }
@@ -120,7 +161,7 @@ pub async fn publish(
 /// # Errors
 /// When the log refuses to sign.
 pub async fn settle(deps: &Deps) -> Result<()> {
-    if log::pending(&deps.db, 1).await?.is_empty() {
+    if queue::pending(&deps.db, 1).await?.is_empty() {
         return Ok(());
     }
     let _held = deps.keys.share()?;
@@ -131,10 +172,10 @@ pub async fn settle(deps: &Deps) -> Result<()> {
 /// by the keys of now, and must have its place before they end.
 pub(crate) async fn drain(deps: &Deps) -> Result<()> {
     for _ in 0..ATTEMPTS {
-        if log::pending(&deps.db, 1).await?.is_empty() {
+        if queue::pending(&deps.db, 1).await?.is_empty() {
             return Ok(());
         }
-        let mut edge = deps.log.0.lock().await;
+        let mut edge = deps.log.edge.lock().await;
         sequencer::round(deps, &mut edge).await?;
     }
     bail!("others append to the log faster than it can be settled; try again")
@@ -166,7 +207,7 @@ pub async fn prove(deps: &Deps, indices: &[u64]) -> Result<Proofs> {
     let (checkpoint, note) = checkpoint(deps).await?.context("the log is empty")?;
     let mut leaves = Vec::with_capacity(indices.len());
     for index in indices {
-        let leaf = log::leaf(&deps.db, *index).await?.filter(|leaf| leaf.index < checkpoint.size);
+        let leaf = queue::leaf(&deps.db, *index).await?.filter(|leaf| leaf.index < checkpoint.size);
         let leaf =
             leaf.with_context(|| format!("the log has {} entries, there is no entry {index}", checkpoint.size))?;
         leaves.push((leaf.index, leaf.leaf_hash));
@@ -197,3 +238,6 @@ fn paths(deps: &Deps, checkpoint: &Checkpoint, leaves: &[(u64, Digest)]) -> Resu
     }
     Ok(all)
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,10 @@ use obelus_ledger::{
 };
 use obelus_store::{Error, log, log::Head};
 
-use super::folder::{LogFolder, entries_tile};
+use super::{
+    Position,
+    folder::{LogFolder, entries_tile},
+};
 use crate::{Deps, fault};
 
 /// Leaves of one batch: more would make those that come later wait.
@@ -25,15 +28,15 @@ const LARGEST_BATCH: u64 = 2048;
 /// Leaves read at once when tiles are written: sixteen tiles of entries.
 const PAGE: u64 = 16 * WIDTH;
 
-/// One round: publishes what is committed and unpublished, then commits and publishes one batch of what waits. Gives how
-/// many leaves found their places, none when another process was faster or nothing waited.
+/// One round: publishes what is committed and unpublished, then commits and publishes one batch of what waits. Gives the
+/// places that it gave, none when another process was faster or nothing waited.
 ///
 /// `edge` is the log's edge as this process knows it, so that it need not be read again.
-pub(super) async fn round(deps: &Deps, edge: &mut Option<TileEdge>) -> Result<usize> {
+pub(super) async fn round(deps: &Deps, edge: &mut Option<TileEdge>) -> Result<Vec<Position>> {
     let old = in_step(deps).await?;
     let pending = log::pending(&deps.db, LARGEST_BATCH).await?;
     if pending.is_empty() {
-        return Ok(0);
+        return Ok(vec![]);
     }
     let mut grown = match edge.take().filter(|edge| edge.size() == old.size && edge.root() == old.root) {
         Some(edge) => edge,
@@ -46,13 +49,13 @@ pub(super) async fn round(deps: &Deps, edge: &mut Option<TileEdge>) -> Result<us
     let write = deps.db.write().await?;
     fault::fallible("log-compare-and-swap")?;
     match log::append(&write, &leaves, &old, &new).await {
-        Err(Error::LogMoved { .. }) => return Ok(0),
+        Err(Error::LogMoved { .. }) => return Ok(vec![]),
         Err(Error::Exists { .. }) => {
             drop(write);
             let write = deps.db.write().await?;
             log::settle_logged(&write).await?;
             write.commit().await?;
-            return Ok(0);
+            return Ok(vec![]);
         }
         other => other?,
     };
@@ -63,7 +66,7 @@ pub(super) async fn round(deps: &Deps, edge: &mut Option<TileEdge>) -> Result<us
     fault::fallible("log-committed")?;
     publish(deps).await?;
     *edge = Some(grown);
-    Ok(leaves.len())
+    Ok((old.size..).zip(leaves).map(|(index, leaf)| Position { digest: leaf.statement, index }).collect())
 }
 
 /// The head that the grown tree gives, signed after the proof's own code has shown that it extends the old one.

@@ -18,6 +18,8 @@ pub enum Bench {
     Erase(Erase),
     /// Register very many sources, sign their manifest, and prove single ones
     Register(Register),
+    /// Offer statements to the log at a steady rate, and prove entries
+    Log(BenchLog),
 }
 
 /// `obelus bench train`
@@ -123,6 +125,23 @@ pub struct Register {
     /// Sources
     #[arg(long, default_value = "100000")]
     pub sources: NonZero<u32>,
+    /// Folder to make the temporary data directory in; the system's otherwise
+    #[arg(long, value_name = "DIR")]
+    pub under: Option<PathBuf>,
+}
+
+/// `obelus bench log`
+#[derive(Debug, Args)]
+pub struct BenchLog {
+    /// Entries offered while it is measured
+    #[arg(long, default_value = "15000")]
+    pub entries: NonZero<u32>,
+    /// How many of them a second
+    #[arg(long, default_value = "500")]
+    pub rate: NonZero<u32>,
+    /// Entries that the log has before
+    #[arg(long, default_value_t = 0)]
+    pub leaves: u64,
     /// Folder to make the temporary data directory in; the system's otherwise
     #[arg(long, value_name = "DIR")]
     pub under: Option<PathBuf>,

@@ -10,7 +10,7 @@ mod corpus;
 mod evidence;
 mod model;
 
-pub use bench::{Bench, BenchDecode, BenchTrain, Erase, Register, TrainForm};
+pub use bench::{Bench, BenchDecode, BenchLog, BenchTrain, Erase, Register, TrainForm};
 pub use case::{Audit, Certificate, Person, Request, Takedown};
 pub use corpus::{Corpus, Probes, Source};
 pub use evidence::{Keys, Log, LogCheck, Verify};

@@ -2,6 +2,7 @@
 
 mod decode;
 mod erase;
+mod log;
 mod register;
 mod train;
 
@@ -24,6 +25,7 @@ pub async fn run(bench: &Bench, quiet: bool, output: &Output) -> Result<Answer> 
         Bench::Decode(arguments) => decode::run(arguments, output),
         Bench::Erase(arguments) => erase::run(arguments, quiet, output),
         Bench::Register(arguments) => register::run(arguments, quiet, output).await,
+        Bench::Log(arguments) => log::run(arguments, quiet, output).await,
     }
 }
 

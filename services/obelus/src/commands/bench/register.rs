@@ -75,7 +75,7 @@ pub async fn run(arguments: &Register, quiet: bool, output: &Output) -> Result<A
 async fn measure(deps: &Deps, sources: u32, folder: &Path, quiet: bool) -> Result<Figures> {
     let mut config = Preset::named("tiny")?.model;
     config.complete()?;
-    let mut progress = progress::sources("registering", u64::from(sources), quiet);
+    let mut progress = progress::counted("registering", "sources", u64::from(sources), quiet);
     let written = Cell::new(None);
     let infos = (0..sources).map(|i| {
         progress(1);
