@@ -12,6 +12,7 @@ mod forgeries;
 mod javascript;
 mod key_windows;
 mod listings;
+mod log_folder;
 mod outsiders;
 mod spoiled;
 mod statements;

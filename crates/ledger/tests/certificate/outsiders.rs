@@ -9,18 +9,16 @@ use std::{
 use obelus_core::Digest;
 use obelus_ledger::{
     canonical,
-    checkpoint::{Checkpoint, vkey},
+    checkpoint::vkey,
     keys::{PrivateKey, Role, Signer as _},
-    merkle,
     row_proof::RowProof,
-    tile::{self, TileId, TileKind},
-    tile_edge::TileEdge,
 };
 
 use crate::{
     fixture::{Draft, Fixture, GROWN, ORIGIN, Setting, USUAL, private_key},
     flips::flipped,
     javascript::root,
+    log_folder,
     spoiled::{self, BUNDLE, LOG_PROOF},
 };
 
@@ -232,21 +230,8 @@ fn bundles_and_log_proofs_are_judged_in_python() {
 
 #[test]
 fn a_copied_log_is_followed_in_python() {
-    let size = 600;
-    let entries: Vec<Vec<u8>> = (0..size).map(|i| format!("entry {i}").into_bytes()).collect();
-    let leaves: Vec<Digest> = entries.iter().map(|entry| merkle::leaf_hash(entry)).collect();
-    let mut edge = TileEdge::default();
-    let growth = edge.grow(leaves.iter().copied());
-    let checkpoint = Checkpoint { origin: ORIGIN.to_owned(), size, root: edge.root() };
-    let note = checkpoint.sign(&private_key(Role::Log)).unwrap();
-    let mut files = vec![("checkpoint".to_owned(), note.into_bytes())];
-    files.extend(growth.tiles().map(|(id, hashes)| (id.to_string(), tile::hash_bytes(hashes))));
-    for number in 0..size.div_ceil(tile::WIDTH) {
-        let id = TileId::at(TileKind::Entries, number, size).unwrap();
-        let first = (number * tile::WIDTH) as usize;
-        let some = entries[first..].iter().take(tile::WIDTH as usize).map(Vec::as_slice);
-        files.push((id.to_string(), tile::entry_bytes(some).unwrap()));
-    }
+    let entries: Vec<Vec<u8>> = (0..600).map(|i| format!("entry {i}").into_bytes()).collect();
+    let files: Vec<_> = log_folder::files(&entries, &private_key(Role::Log)).into_iter().collect();
     let follow = |name: &str, files: &[(String, Vec<u8>)], wanted: i32, says: &str| {
         let vkey = log_vkey();
         let mut all = vec![("log.vkey".to_owned(), vkey.into_bytes())];

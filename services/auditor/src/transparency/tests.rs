@@ -1,9 +1,10 @@
 //! Statements from many hands at once, on both databases. Killed and failing processes are in the journeys.
 
-use std::{collections::BTreeSet, pin::pin, sync::Arc};
+use std::{collections::BTreeSet, fs, pin::pin, sync::Arc};
 
 use obelus_core::{DataDirectory, SystemClock};
 use obelus_ledger::statement::{KeyRevocation, Subject};
+use obelus_store::{Db, connect_sqlite};
 use obelus_testkit::{TestDatabase, databases};
 use tempfile::TempDir;
 use tokio::{task::JoinSet, task::yield_now};
@@ -16,6 +17,10 @@ use crate::{
 
 /// An installation without a model.
 fn installation(database: &TestDatabase, folder: &TempDir) -> Arc<Deps> {
+    installation_on(database.db.clone(), folder)
+}
+
+fn installation_on(db: Db, folder: &TempDir) -> Arc<Deps> {
     let data = DataDirectory::new(folder.path());
     let passphrase = || Passphrase::find(None, None, &data.keys());
     Keyring::create(&data.keys(), passphrase()).unwrap();
@@ -26,14 +31,7 @@ fn installation(database: &TestDatabase, folder: &TempDir) -> Arc<Deps> {
         threads: 1,
         passphrase_file: None,
     };
-    Arc::new(Deps {
-        db: database.db.clone(),
-        data,
-        keys,
-        clock: Arc::new(SystemClock),
-        settings,
-        log: Sequencer::default(),
-    })
+    Arc::new(Deps { db, data, keys, clock: Arc::new(SystemClock), settings, log: Sequencer::default() })
 }
 
 /// Some statement of the registrar's; the number tells them apart.
@@ -121,4 +119,50 @@ async fn a_statement_of_a_replaced_key_is_refused_and_those_beside_it_are_not() 
         assert_eq!(other.unwrap().index, before);
         assert_eq!(check(&deps).await.unwrap().size, before + 1);
     }
+}
+
+/// Where `what` stands in `file`; deleted rows leave copies behind.
+fn places(file: &[u8], what: &[u8]) -> Vec<usize> {
+    file.windows(what.len()).enumerate().filter(|(_, window)| *window == what).map(|(at, _)| at).collect()
+}
+
+#[tokio::test]
+async fn every_flipped_byte_of_a_log_row_and_its_statement_is_noticed() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("obelus.db");
+    let db = connect_sqlite(&path).await.unwrap();
+    db.migrate().await.unwrap();
+    let deps = installation_on(db, &folder);
+    for number in 0..3 {
+        append(&deps, statement(&deps, number)).await.unwrap();
+    }
+    let leaf = queue::leaf(&deps.db, 1).await.unwrap().unwrap();
+    let envelope = statements::get(&deps.db, &leaf.statement).await.unwrap().unwrap().envelope;
+    let note = queue::head(&deps.db).await.unwrap().note;
+    deps.db.clone().close().await.unwrap();
+    let whole = fs::read(&path).unwrap();
+    let digest = leaf.statement.to_string();
+    let cells: [(&str, &[u8]); 5] = [
+        ("body", &leaf.body),
+        ("leaf hash", leaf.leaf_hash.as_bytes()),
+        ("statement's digest", digest.as_bytes()),
+        ("envelope", &envelope),
+        ("note", &note),
+    ];
+    for (name, cell) in cells {
+        let found = places(&whole, cell);
+        assert!(!found.is_empty(), "the {name} is not in the file as it is");
+        for byte in 0..cell.len() {
+            let mut bad = whole.clone();
+            for at in &found {
+                bad[at + byte] ^= if byte % 2 == 0 { 0x01 } else { 0x80 };
+            }
+            fs::write(&path, bad).unwrap();
+            let deps = installation_on(connect_sqlite(&path).await.unwrap(), &folder);
+            assert!(check(&deps).await.is_err(), "byte {byte} of the {name}");
+            deps.db.clone().close().await.unwrap();
+        }
+    }
+    fs::write(&path, whole).unwrap();
+    check(&installation_on(connect_sqlite(&path).await.unwrap(), &folder)).await.unwrap();
 }
