@@ -6,20 +6,34 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report"))]
 
 mod bootstrap;
+mod compression;
 mod condition;
 mod decision;
+mod holm;
 mod judgement;
 mod limits;
+mod membership;
 mod metric;
 mod protocol;
+mod recall;
+mod relearning;
 mod scores;
 mod summary;
+mod truth;
+mod two_sample;
 
 pub use bootstrap::{Interval, Resampler};
+pub use compression::{Ratio, Search, compression_ratio, is_compressible};
 pub use condition::{Condition, UnknownCondition};
 pub use decision::{Outcome, Verdict};
+pub use holm::holm;
 pub use judgement::{AttackResult, Categories, Control, Judgement, Scope, judge};
-pub use metric::{Metric, choice, extraction_strength, log_truth_ratio};
+pub use membership::{Ranking, Surprise, min_k, min_k_pp, priv_leak, reference, zlib};
+pub use metric::Metric;
 pub use protocol::{Protocol, ProtocolError};
+pub use recall::{RougeL, exact_memorization, extraction_strength, rouge_l};
+pub use relearning::{Point, advantage, steps_to};
 pub use scores::{FactKind, FactScore, Passage, PassageScore, Scores};
 pub use summary::{ConditionSummary, Estimate, summarise};
+pub use truth::{choice, forget_truth_ratio, log_truth_ratio, retain_truth_ratio, truth_ratio_tofu};
+pub use two_sample::{KolmogorovSmirnov, kolmogorov_smirnov};

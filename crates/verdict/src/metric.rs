@@ -1,34 +1,14 @@
-//! Metric formulas. Natural logarithms; losses and log-probabilities are means a token.
+//! What is compared between the erased model and the retrain, and its clusters. Not here: formulas (`truth.rs`, `recall.rs`).
 
 use std::collections::BTreeMap;
 
 use obelus_core::Digest;
 use serde::{Deserialize, Serialize};
 
-use crate::{Condition, FactKind, FactScore, Passage, Scores};
-
-/// Natural log of the truth ratio: the right answer's probability a token over the arithmetic mean of the wrong ones'
-/// (NULLs, arXiv 2606.13873). Above 0 the model knows the fact. `wrong` has at least one entry.
-pub fn log_truth_ratio(answer: f64, wrong: &[f64]) -> f64 {
-    // The largest is taken out, so that very improbable answers do not underflow.
-    let top = wrong.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let sum: f64 = wrong.iter().map(|w| (w - top).exp()).sum();
-    answer - (top + (sum / wrong.len() as f64).ln())
-}
-
-/// Whether the right answer is more probable than every wrong one.
-pub fn choice(answer: f64, wrong: &[f64]) -> bool {
-    wrong.iter().all(|w| answer > *w)
-}
-
-/// 1 - k/len, where k is the shortest prefix after which every token is the model's first choice; 0 for no tokens.
-pub fn extraction_strength(first_choice: &[bool]) -> f64 {
-    if first_choice.is_empty() {
-        return 0.0;
-    }
-    let k = first_choice.iter().rposition(|first| !first).map_or(0, |last_wrong| last_wrong + 1);
-    1.0 - k as f64 / first_choice.len() as f64
-}
+use crate::{
+    Condition, FactKind, FactScore, Passage, Scores,
+    truth::{choice, log_truth_ratio},
+};
 
 /// What is compared between the erased model and the retrain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -142,32 +122,5 @@ impl Metric {
             Self::AnswerLogProb => answer,
             _ => f64::from(u8::from(log_truth_ratio(answer, wrong) > 0.0)),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn truth_ratio_is_the_papers_formula() {
-        // exp(-1) / mean(exp(-2), exp(-3)), computed by hand.
-        let expected = ((-1f64).exp() / (((-2f64).exp() + (-3f64).exp()) / 2.0)).ln();
-        assert!((log_truth_ratio(-1.0, &[-2.0, -3.0]) - expected).abs() < 1e-12);
-        assert!((log_truth_ratio(-2000.0, &[-2001.0]) - 1.0).abs() < 1e-9, "no underflow");
-    }
-
-    #[test]
-    fn a_tie_is_not_a_choice() {
-        assert!(choice(-1.0, &[-1.1, -2.0]));
-        assert!(!choice(-1.0, &[-1.0]));
-    }
-
-    #[test]
-    fn extraction_counts_the_suffix_that_comes_by_itself() {
-        assert!((extraction_strength(&[true; 4]) - 1.0).abs() < 1e-12);
-        assert!((extraction_strength(&[true, false, true, true]) - 0.5).abs() < 1e-12);
-        assert!(extraction_strength(&[true, true, false]).abs() < 1e-12);
-        assert!(extraction_strength(&[]).abs() < 1e-12);
     }
 }

@@ -182,8 +182,9 @@ impl<R: Fn(u64, &mut [u8]) -> io::Result<()>> ManifestTree<R> {
     pub fn open(read: R, bytes: u64, count: u64, root: Digest) -> Result<Self, TreeError> {
         let mut header = [0; HEADER_BYTES as usize];
         let expected = [&MAGIC[..], &count.to_be_bytes(), root.as_ref()].concat();
-        // The length first: a file that was cut off is damaged, and not one that cannot be read.
-        if bytes != file_bytes(count) {
+        // The length first: a file that was cut off is damaged, and not one that cannot be read. A count that is too large for
+        // any file of this length is not reckoned with at all.
+        if count > bytes / HASH_BYTES || bytes != file_bytes(count) {
             return Err(TreeError::Damaged("has another size than its manifest"));
         }
         read(0, &mut header)?;
