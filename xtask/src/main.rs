@@ -11,6 +11,7 @@ mod libtorch;
 mod outsiders;
 mod prerequisites;
 mod project;
+mod python;
 mod setup;
 mod source;
 mod tests;

@@ -7,11 +7,11 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use crate::folder::{need_space, put_in_place, remove, write};
-use crate::prerequisites;
 use crate::project::{Project, read, succeed};
+use crate::{prerequisites, python};
 
 /// The Pythons that the wheels in the list of requirements are for.
 const PYTHONS: [&str; 4] = ["3.11", "3.12", "3.13", "3.14"];
@@ -44,36 +44,18 @@ pub(crate) fn ensure(project: &Project) -> anyhow::Result<()> {
 
 fn ensure_python(project: &Project, home: &Path) -> anyhow::Result<()> {
     prerequisites::for_fetching()?;
-    let version = Command::new("python3").args(["-c", "import sys; print('%d.%d' % sys.version_info[:2])"]).output();
-    let version = String::from_utf8_lossy(&version.context("python3 could not be started")?.stdout).trim().to_owned();
-    if !PYTHONS.contains(&version.as_str()) {
-        bail!("python3 is Python {version}, and packages are pinned for {}: put one first in PATH", PYTHONS.join(", "));
-    }
-    let stamp = python_stamp(&version);
+    let version = python::version(&PYTHONS)?;
+    let stamp = python_stamp(version);
     if is_complete(home, &stamp) {
         return Ok(());
     }
     need_space(&project.tools(), NEEDED_MEGABYTES)?;
     eprintln!("setup: installing outside verifiers for Python");
     let fresh = project.tools().join("outsiders-python-new");
-    remove(&fresh)?;
-    let list = project.tools().join("outsiders.txt");
-    write(&list, REQUIREMENTS)?;
-    let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-cache-dir"])
-        .args(["--no-deps", "--only-binary=:all:", "--require-hashes", "--target"])
-        .arg(&fresh)
-        .arg("--requirement")
-        .arg(&list)
-        // It goes into a folder of its own, whoever runs it.
-        .env("PIP_ROOT_USER_ACTION", "ignore");
-    succeed(pip.stdin(Stdio::null()).stdout(Stdio::null())).context("its message is above; check the network")?;
-    let mut trial = Command::new("python3");
-    trial.args(["-c", PYTHON_TRIAL]).env("PYTHONPATH", &fresh).env("PYTHONNOUSERSITE", "1");
-    succeed(&mut trial).context("what was installed does not load; its message is above")?;
+    python::install(project, REQUIREMENTS, &fresh)?;
+    python::try_out(PYTHON_TRIAL, &fresh)?;
     write(&fresh.join("stamp"), &stamp)?;
-    put_in_place(&fresh, home, &project.tools().join("outsiders-python-old"))?;
-    remove(&list)
+    put_in_place(&fresh, home, &project.tools().join("outsiders-python-old"))
 }
 
 fn ensure_node(project: &Project, home: &Path) -> anyhow::Result<()> {

@@ -5,14 +5,14 @@
 //! versions, checked by SHA-256; the folder appears whole, and a stamp in it says what it was made from.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
-use crate::folder::{need_space, put_in_place, remove, write};
+use crate::folder::{need_space, put_in_place, write};
 use crate::project::{Project, read, succeed};
 use crate::wheel::{Wheel, fetch};
-use crate::{libtorch, prerequisites};
+use crate::{libtorch, prerequisites, python};
 
 /// torch for each Python that there are wheels for, with its SHA-256.
 const TORCH: [(&str, &str); 4] = [
@@ -54,15 +54,9 @@ const NEEDED_MEGABYTES: u64 = 2_500;
 /// there.
 pub(crate) fn ensure(project: &Project) -> anyhow::Result<()> {
     prerequisites::for_fetching()?;
-    let version = Command::new("python3").args(["-c", "import sys; print('%d.%d' % sys.version_info[:2])"]).output();
-    let version = String::from_utf8_lossy(&version.context("python3 could not be started")?.stdout).trim().to_owned();
-    let Some(&(python, sha256)) = TORCH.iter().find(|(python, _)| *python == version) else {
-        let known = TORCH.map(|(python, _)| python).join(", ");
-        bail!(
-            "python3 is Python {version}, and torch {} is pinned for {known}: put one first in PATH",
-            libtorch::VERSION
-        );
-    };
+    let version = python::version(&TORCH.map(|(python, _)| python))?;
+    let pinned = TORCH.iter().find(|(python, _)| *python == version);
+    let &(python, sha256) = pinned.context("a version that was found in the list is in it")?;
     let home = project.python();
     let stamp = stamp(python, sha256);
     if is_complete(&home, &stamp) {
@@ -80,32 +74,14 @@ pub(crate) fn ensure(project: &Project) -> anyhow::Result<()> {
     };
     let torch = fetch(project, &wheel)?;
     let fresh = tools.join("python-new");
-    remove(&fresh)?;
     eprintln!("setup: installing torch and transformers for the tests of exports");
-    let list = tools.join("requirements.txt");
-    write(
-        &list,
-        &format!(
-            "{REQUIREMENTS}torch @ file://{} --hash=sha256:{sha256}\n",
-            torch.display().to_string().replace(' ', "%20")
-        ),
-    )?;
-    let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-cache-dir"])
-        .args(["--no-deps", "--only-binary=:all:", "--require-hashes", "--target"])
-        .arg(&fresh)
-        .arg("--requirement")
-        .arg(&list)
-        // It goes into a folder of its own, whoever runs it.
-        .env("PIP_ROOT_USER_ACTION", "ignore");
-    succeed(pip.stdin(Stdio::null()).stdout(Stdio::null())).context("its message is above; check the network")?;
+    let address = torch.display().to_string().replace(' ', "%20");
+    let requirements = format!("{REQUIREMENTS}torch @ file://{address} --hash=sha256:{sha256}\n");
+    python::install(project, &requirements, &fresh)?;
     fill_in(project, &fresh.join("torch/lib"))?;
-    let mut trial = Command::new("python3");
-    trial.args(["-c", TRIAL]).env("PYTHONPATH", &fresh).env("PYTHONNOUSERSITE", "1").env("CUDA_VISIBLE_DEVICES", "");
-    succeed(&mut trial).context("what was installed does not load; its message is above")?;
+    python::try_out(TRIAL, &fresh)?;
     write(&fresh.join("stamp"), &stamp)?;
     put_in_place(&fresh, &home, &tools.join("python-old"))?;
-    remove(&list)?;
     eprintln!("setup: torch and transformers are in {}", home.display());
     Ok(())
 }
@@ -137,7 +113,7 @@ fn is_complete(home: &Path, stamp: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::folder::of_test;
+    use crate::folder::{of_test, remove};
 
     #[test]
     fn a_folder_of_another_python_or_of_other_versions_is_not_complete() {
