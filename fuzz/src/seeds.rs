@@ -56,7 +56,10 @@ fn seeds() -> Result<Seeds, Box<dyn Error>> {
         ("log_folder", vec![log_folder()?]),
         ("audit_bundle", vec![audit_bundle()?]),
         ("key", keys()?),
-        ("model_signature", vec![model_signing::sign("demo", &model_files(), &model_key())?]),
+        (
+            "model_signature",
+            vec![model_signing::sign("demo", &model_files(), &["exports.lock".to_owned()], &model_key())?],
+        ),
     ])
 }
 

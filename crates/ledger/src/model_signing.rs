@@ -1,7 +1,7 @@
 //! `model.sig`: the signature over a folder of model files that OpenSSF Model Signing v1.0 reads, a DSSE envelope in a
 //! Sigstore bundle. Made and verified from the files' digests.
 //!
-//! Not here: reading and hashing the files, P-256 itself (`model_key.rs`), and our own envelopes and bundles, which are
+//! Not here: finding and hashing the files (`model_folder.rs`), P-256 itself (`model_key.rs`), and our own envelopes and bundles, which are
 //! Ed25519 (`dsse.rs`, `bundle.rs`).
 
 use std::collections::BTreeMap;
@@ -41,6 +41,8 @@ pub struct SignedModel {
     pub name: String,
     /// Its files, ascending component by component.
     pub files: Vec<ModelFile>,
+    /// Paths that were left out beside those of git, with everything below: what changes without the model changing.
+    pub ignored: Vec<String>,
     /// The `sha256` by which other statements name the model: SHA-256 over the digests of the files in their order.
     pub root: Digest,
 }
@@ -156,8 +158,15 @@ struct Serialization {
     method: String,
 }
 
+impl SignedModel {
+    /// Whether verifiers leave a path of this folder out.
+    pub fn leaves_out(&self, path: &str) -> bool {
+        is_ignored(path) || self.ignored.iter().any(|ignored| is_below(path, ignored))
+    }
+}
+
 impl Statement {
-    fn new(name: &str, files: &[ModelFile]) -> Self {
+    fn new(name: &str, files: &[ModelFile], ignored: &[String]) -> Self {
         let resource = |file: &ModelFile| Resource {
             algorithm: "sha256".to_owned(),
             digest: file.sha256,
@@ -172,7 +181,11 @@ impl Statement {
                 serialization: Serialization {
                     allow_symlinks: false,
                     hash_type: "sha256".to_owned(),
-                    ignore_paths: IGNORED.map(str::to_owned).to_vec(),
+                    ignore_paths: IGNORED
+                        .iter()
+                        .map(|path| (*path).to_owned())
+                        .chain(ignored.iter().cloned())
+                        .collect(),
                     method: "files".to_owned(),
                 },
             },
@@ -185,6 +198,11 @@ pub fn is_ignored(path: &str) -> bool {
     path.split('/').next().is_some_and(|first| IGNORED.contains(&first))
 }
 
+/// Whether a path is another one, or lies below it.
+fn is_below(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// The `sha256` by which other statements name a model with these files.
 ///
 /// # Errors
@@ -193,12 +211,22 @@ pub fn root_digest(files: &[ModelFile]) -> Result<Digest, ModelSigningError> {
     Ok(root_of(&ordered(files)?))
 }
 
-/// The bytes of `model.sig` for a folder called `name` with these files.
+/// The bytes of `model.sig` for a folder called `name` with these files. Verifiers read in it which paths they leave out:
+/// `ignored`, with everything below.
 ///
 /// # Errors
-/// When a path cannot be signed, or is there twice.
-pub fn sign(name: &str, files: &[ModelFile], key: &ModelPrivateKey) -> Result<Vec<u8>, ModelSigningError> {
-    let payload = canonical::to_bytes(&Statement::new(name, &ordered(files)?))?;
+/// When a path cannot be signed, is there twice, or is ignored and signed.
+pub fn sign(
+    name: &str,
+    files: &[ModelFile],
+    ignored: &[String],
+    key: &ModelPrivateKey,
+) -> Result<Vec<u8>, ModelSigningError> {
+    let (files, ignored) = (ordered(files)?, left_out(ignored)?);
+    if let Some(file) = files.iter().find(|file| ignored.iter().any(|path| is_below(&file.path, path))) {
+        return Err(ModelSigningError::Path(file.path.clone(), "it is among what verifiers are to leave out"));
+    }
+    let payload = canonical::to_bytes(&Statement::new(name, &files, &ignored))?;
     let signature = Signature {
         media_type: MEDIA_TYPE.to_owned(),
         verification_material: Material { public_key: Hint { hint: key.public_key().id()? }, tlog_entries: [] },
@@ -212,6 +240,14 @@ pub fn sign(name: &str, files: &[ModelFile], key: &ModelPrivateKey) -> Result<Ve
         },
     };
     Ok(canonical::to_bytes(&signature)?)
+}
+
+/// The id of the key that a `model.sig` names itself signed with. Nothing is verified yet.
+///
+/// # Errors
+/// When it is not of the format.
+pub fn key_id(signature: &[u8]) -> Result<Digest, ModelSigningError> {
+    Ok(canonical::from_bytes::<Signature>(signature)?.verification_material.public_key.hint)
 }
 
 /// Verifies the bytes of a `model.sig` and gives what it says. Whether the files are the signed ones, [`verify`] tells.
@@ -238,11 +274,12 @@ pub fn open(signature: &[u8], key: &ModelPublicKey) -> Result<SignedModel, Model
     let [subject] = &statement.subject;
     let file = |resource: &Resource| ModelFile { path: resource.name.clone(), sha256: resource.digest };
     let files = ordered(&statement.predicate.resources.iter().map(file).collect::<Vec<_>>())?;
+    let ignored = left_out(statement.predicate.serialization.ignore_paths.get(IGNORED.len()..).unwrap_or_default())?;
     // Written anew and compared: order, algorithms, root and parameters are those of the format or the file is refused.
-    if statement != Statement::new(&subject.name, &files) {
+    if statement != Statement::new(&subject.name, &files, &ignored) {
         return Err(member("the statement is not what its files give"));
     }
-    Ok(SignedModel { name: subject.name.clone(), root: subject.digest.sha256, files })
+    Ok(SignedModel { name: subject.name.clone(), root: subject.digest.sha256, files, ignored })
 }
 
 /// Verifies that a folder's files are exactly those that were signed. What verifiers ignore may be among them.
@@ -251,18 +288,25 @@ pub fn open(signature: &[u8], key: &ModelPublicKey) -> Result<SignedModel, Model
 /// When the signature does not verify, or a file was changed, added or removed.
 pub fn verify(signature: &[u8], key: &ModelPublicKey, files: &[ModelFile]) -> Result<SignedModel, ModelSigningError> {
     let signed = open(signature, key)?;
+    match differences(&signed, files).into_iter().next() {
+        Some(difference) => Err(difference),
+        None => Ok(signed),
+    }
+}
+
+/// Every file that was changed or added, then every one that is missing.
+pub fn differences(signed: &SignedModel, files: &[ModelFile]) -> Vec<ModelSigningError> {
     let mut left: BTreeMap<&str, Digest> = signed.files.iter().map(|f| (f.path.as_str(), f.sha256)).collect();
-    for file in files.iter().filter(|file| !is_ignored(&file.path)) {
+    let mut found = Vec::new();
+    for file in files.iter().filter(|file| !signed.leaves_out(&file.path)) {
         match left.remove(file.path.as_str()) {
-            None => return Err(ModelSigningError::Added(file.path.clone())),
-            Some(sha256) if sha256 != file.sha256 => return Err(ModelSigningError::Changed(file.path.clone())),
+            None => found.push(ModelSigningError::Added(file.path.clone())),
+            Some(sha256) if sha256 != file.sha256 => found.push(ModelSigningError::Changed(file.path.clone())),
             Some(_) => {}
         }
     }
-    match left.pop_first() {
-        Some((path, _)) => Err(ModelSigningError::Missing(path.to_owned())),
-        None => Ok(signed),
-    }
+    found.extend(left.into_keys().map(|path| ModelSigningError::Missing(path.to_owned())));
+    found
 }
 
 fn root_of(files: &[ModelFile]) -> Digest {
@@ -272,18 +316,7 @@ fn root_of(files: &[ModelFile]) -> Digest {
 /// The files ascending component by component, an old signature left out.
 fn ordered(files: &[ModelFile]) -> Result<Vec<ModelFile>, ModelSigningError> {
     let mut files: Vec<_> = files.iter().filter(|file| file.path != FILE_NAME).cloned().collect();
-    for file in &files {
-        let refuse = |why| Err(ModelSigningError::Path(file.path.clone(), why));
-        if file.path.split('/').any(|part| matches!(part, "" | "." | "..")) {
-            return refuse("a part of the path is empty, `.` or `..`");
-        }
-        if file.path.contains(['\\', '\0']) {
-            return refuse("it is another path on another system");
-        }
-        if is_ignored(&file.path) {
-            return refuse("verifiers leave out what belongs to git; move it away");
-        }
-    }
+    files.iter().try_for_each(|file| check_path(&file.path))?;
     files.sort_by(|a, b| a.path.split('/').cmp(b.path.split('/')));
     match files.windows(2).find(|pair| pair[0].path == pair[1].path) {
         Some(twice) => Err(ModelSigningError::Path(twice[0].path.clone(), "it is there twice")),
@@ -291,70 +324,30 @@ fn ordered(files: &[ModelFile]) -> Result<Vec<ModelFile>, ModelSigningError> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn key() -> ModelPrivateKey {
-        ModelPrivateKey::from_scalar(&[7; 32]).unwrap()
-    }
-
-    fn files(paths: &[&str]) -> Vec<ModelFile> {
-        paths.iter().map(|path| ModelFile { path: (*path).to_owned(), sha256: Digest::sha256(path) }).collect()
-    }
-
-    const USUAL: [&str; 4] = ["weights.safetensors", "a/b", "a.b", "config.json"];
-
-    fn check(files: &[ModelFile], refused: Option<&str>) {
-        let signature = sign("demo", &self::files(&USUAL), &key()).unwrap();
-        let found = verify(&signature, &key().public_key(), files).err().map(|e| e.to_string());
-        assert!(found.as_deref().unwrap_or_default().contains(refused.unwrap_or_default()), "{found:?}");
-        assert_eq!(found.is_some(), refused.is_some());
-    }
-
-    #[test]
-    fn exactly_the_signed_files_are_accepted() {
-        check(&files(&USUAL), None);
-        check(&[files(&USUAL), files(&["model.sig", ".git/HEAD"])].concat(), None);
-        check(&files(&USUAL[1..]), Some("is missing"));
-        check(&[files(&USUAL), files(&["a/model.sig"])].concat(), Some("was not signed"));
-        let mut changed = files(&USUAL);
-        changed[2].sha256 = Digest::sha256("other");
-        check(&changed, Some("\"a.b\" is not the file"));
-    }
-
-    #[test]
-    fn the_root_is_over_the_digests_in_order_of_path_components() {
-        let signed = open(&sign("demo", &files(&USUAL), &key()).unwrap(), &key().public_key()).unwrap();
-        let paths: Vec<_> = signed.files.iter().map(|file| file.path.as_str()).collect();
-        assert_eq!(paths, ["a/b", "a.b", "config.json", "weights.safetensors"]);
-        assert_eq!(signed.root, root_digest(&files(&USUAL)).unwrap());
-        let digests: Vec<u8> = paths.iter().flat_map(|path| *Digest::sha256(path).as_bytes()).collect();
-        assert_eq!((signed.root, signed.name.as_str()), (Digest::sha256(digests), "demo"));
-        assert_eq!(root_digest(&[]).unwrap(), Digest::sha256(""));
-    }
-
-    #[test]
-    fn paths_that_verifiers_read_differently_are_not_signed() {
-        for bad in ["", "/a", "a//b", "./a", "a/..", "a/", "a\\b", "a\0", ".gitignore", ".github/x"] {
-            assert!(matches!(root_digest(&files(&["a", bad])), Err(ModelSigningError::Path(..))), "{bad:?}");
-        }
-        assert!(root_digest(&files(&["a", "a"])).is_err());
-        assert!(root_digest(&files(&["model.sig", "a/.gitignore", "..a"])).is_ok());
-    }
-
-    #[test]
-    fn every_flipped_bit_of_a_signature_is_noticed() {
-        let signature = sign("demo", &files(&USUAL), &key()).unwrap();
-        let public = key().public_key();
-        for at in 0..signature.len() {
-            let mut bad = signature.clone();
-            bad[at] ^= 1 << (at % 8);
-            assert!(open(&bad, &public).is_err(), "byte {at}");
-            assert!(open(&signature[..at], &public).is_err(), "{at} bytes");
-        }
-        let stranger = ModelPrivateKey::from_scalar(&[8; 32]).unwrap().public_key();
-        assert!(matches!(open(&signature, &stranger), Err(ModelSigningError::Member(_))));
-        assert_eq!(signature, sign("demo", &files(&USUAL), &key()).unwrap());
+/// The further paths to leave out, ascending.
+fn left_out(paths: &[String]) -> Result<Vec<String>, ModelSigningError> {
+    let mut paths = paths.to_vec();
+    paths.iter().try_for_each(|path| check_path(path))?;
+    paths.sort();
+    match paths.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(twice) => Err(ModelSigningError::Path(twice[0].clone(), "it is left out twice")),
+        None => Ok(paths),
     }
 }
+
+fn check_path(path: &str) -> Result<(), ModelSigningError> {
+    let refuse = |why| Err(ModelSigningError::Path(path.to_owned(), why));
+    if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        return refuse("a part of the path is empty, `.` or `..`");
+    }
+    if path.contains(['\\', '\0']) {
+        return refuse("it is another path on another system");
+    }
+    if is_ignored(path) {
+        return refuse("verifiers leave out what belongs to git; move it away");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

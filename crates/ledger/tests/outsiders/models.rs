@@ -25,6 +25,11 @@ fn files() -> Vec<ModelFile> {
     FILES.iter().map(|path| ModelFile { path: (*path).to_owned(), sha256: Digest::sha256(content(path)) }).collect()
 }
 
+/// What verifiers read in the signature that they are to leave out.
+fn ignored() -> [String; 2] {
+    ["exports.lock".to_owned(), "cache".to_owned()]
+}
+
 fn content(path: &str) -> String {
     format!("content of {path}").repeat(50)
 }
@@ -74,7 +79,7 @@ fn model_signing_accepts_our_signature_and_refuses_every_other_folder() {
     let Some(mut command) = python("check_model.py") else { return };
     let folder = Folder::new("models");
     command.arg(folder.write("key.pem", key().public_key().to_pem().unwrap()));
-    let signature = sign("good", &files(), &key()).unwrap();
+    let signature = sign("good", &files(), &ignored(), &key()).unwrap();
     let mut expected = Vec::new();
     let mut add = |name: String, signature: &[u8], accepted: bool| {
         write_model(&folder, &name, signature);
@@ -83,6 +88,9 @@ fn model_signing_accepts_our_signature_and_refuses_every_other_folder() {
     // The name of the folder is for people: a copy under another name is the same model.
     add("good".to_owned(), &signature, true);
     add("copy".to_owned(), &signature, true);
+    add("left-out".to_owned(), &signature, true);
+    folder.write("left-out/exports.lock", "");
+    folder.write("left-out/cache/nodes", "changes");
     for path in FILES {
         let changed = path.replace('/', "-");
         add(format!("changed-{changed}"), &signature, false);
@@ -90,7 +98,7 @@ fn model_signing_accepts_our_signature_and_refuses_every_other_folder() {
         add(format!("removed-{changed}"), &signature, false);
         fs::remove_file(folder.path(&format!("removed-{changed}/{path}"))).unwrap();
     }
-    for added in ["more.bin", "shards/more.bin", "shards/model.sig", "shards/.gitignore"] {
+    for added in ["more.bin", "shards/more.bin", "shards/exports.lock", "shards/model.sig", "shards/.gitignore"] {
         let name = format!("added-{}", added.replace('/', "-"));
         add(name.clone(), &signature, false);
         folder.write(&format!("{name}/{added}"), "more");
@@ -101,7 +109,7 @@ fn model_signing_accepts_our_signature_and_refuses_every_other_folder() {
         add(format!("tampered-{number}"), changed, false);
     }
     let stranger = ModelPrivateKey::from_scalar(&[8; 32]).unwrap();
-    add("stranger".to_owned(), &sign("stranger", &files(), &stranger).unwrap(), false);
+    add("stranger".to_owned(), &sign("stranger", &files(), &[], &stranger).unwrap(), false);
     let said = check(command, &folder, &expected);
     let root = format!("ok {} {}", folder.path("good").display(), root_digest(&files()).unwrap());
     assert!(said.lines().any(|line| line == root), "the package has another root than {root}");
