@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize, Serializer, ser::Error as _};
 use crate::{
     checkpoint::{Checkpoint, vkey},
     keys::{KeyError, PublicKey, Role},
+    model_key::ModelPublicKey,
 };
 use sigstore::File;
 
@@ -36,6 +37,10 @@ pub struct TrustedKey {
     pub keyid: Digest,
     /// SPKI PEM.
     pub public_key: String,
+    /// SPKI PEM of the P-256 key that came with a key of role `model`, is replaced and revoked with it, and signs
+    /// `model.sig`. None for other roles, and for keys from before there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_signing_key: Option<String>,
     /// Since when.
     pub valid_from: Timestamp,
     /// Until when; retired keys stay, with an end.
@@ -61,6 +66,7 @@ impl TrustedKey {
             role,
             keyid: key.id(),
             public_key: key.to_pem()?,
+            model_signing_key: None,
             valid_from,
             valid_to: None,
             first_entry: 0,
@@ -197,6 +203,14 @@ impl TrustedRoot {
             if public.id() != key.keyid {
                 return form(format!("the key of role {} does not have its id", key.role));
             }
+            if let Some(pem) = &key.model_signing_key {
+                let signing = ModelPublicKey::from_pem(pem).map_err(|e| TrustError::Key(key.role, e))?;
+                let id = signing.id().map_err(|e| TrustError::Key(key.role, e))?;
+                if key.role != Role::Model || signing.to_pem().ok().as_ref() != Some(pem) || !seen.insert(id) {
+                    let only = "a modelSigningKey is one SPKI PEM, of one key of role model and of no other";
+                    return form(only.to_owned());
+                }
+            }
             log_key_listed |= key.role == Role::Log
                 && Some(key.first_entry) == newest_log
                 && vkey(&self.log_origin, &public) == self.log_vkey;
@@ -208,6 +222,14 @@ impl TrustedRoot {
     pub fn key(&self, role: Role, keyid: &Digest) -> Option<(PublicKey, &TrustedKey)> {
         let found = self.keys.iter().find(|k| k.role == role && k.keyid == *keyid)?;
         Some((PublicKey::from_pem(&found.public_key).ok()?, found))
+    }
+
+    /// The P-256 key with an id, and the key of role `model` that it belongs to.
+    pub fn model_signing_key(&self, id: &Digest) -> Option<(ModelPublicKey, &TrustedKey)> {
+        self.keys.iter().filter(|key| key.role == Role::Model).find_map(|key| {
+            let signing = ModelPublicKey::from_pem(key.model_signing_key.as_deref()?).ok()?;
+            (signing.id().ok()? == *id).then_some((signing, key))
+        })
     }
 
     /// The keys of a role.

@@ -3,7 +3,7 @@
 //!
 //! Keys come from the trusted root, never from the document. [`follow`] does not take one file but the whole log. Here are the kinds of file, keys and single statements;
 //! `bundle.rs` has statements with their places in the log, `exhibits.rs` opens a document's statements, `certificate.rs` and `adaptation.rs` have the checks of each document,
-//! `citations.rs` what a certificate's statements say of each other. Not here: reading files, and any model.
+//! `citations.rs` what a certificate's statements say of each other; `model_signature.rs` a model.sig and its folder. Not here: reading other files.
 
 mod adaptation;
 mod audit_bundle;
@@ -13,6 +13,7 @@ mod citations;
 mod exhibits;
 mod log;
 mod manifest_proof;
+mod model_signature;
 mod registration;
 
 use obelus_core::Digest;
@@ -36,6 +37,7 @@ use crate::{
 };
 
 pub use log::follow;
+pub use model_signature::model_signature;
 
 /// One check and how it came out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -61,7 +63,9 @@ pub struct Report {
 
 /// The file is none of the kinds that can be verified.
 #[derive(Debug, thiserror::Error)]
-#[error("not a certificate, document of an adaptation, bundle, statement, presence, absence, proof or checkpoint: {0}")]
+#[error(
+    "not a certificate, document of an adaptation, bundle, statement, presence, absence, proof, checkpoint or model.sig: {0}"
+)]
 pub struct Unreadable(pub String);
 
 /// What a proof file proves.

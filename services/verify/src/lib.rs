@@ -8,8 +8,9 @@ use std::{
 };
 
 use obelus_ledger::{
+    model_signing,
     trust::TrustedRoot,
-    verify::{Input, Report, Unreadable, companions, documents, follow, verify},
+    verify::{Input, Report, Unreadable, companions, documents, follow, model_signature, verify},
 };
 
 /// Files larger than this are refused unread.
@@ -50,7 +51,8 @@ pub enum VerifyError {
 }
 
 /// Verifies `file` with the keys in the folder `trust`. What belongs to it is looked for beside it: the evidence of a
-/// certificate, the proofs of a document, the document of a proof.
+/// certificate, the proofs of a document, the document of a proof. A file called `model.sig` is verified against everything
+/// in its folder.
 ///
 /// # Errors
 /// When a file cannot be read or is of no known kind.
@@ -58,6 +60,10 @@ pub fn run(file: &Path, trust: &Path) -> Result<Report, VerifyError> {
     let root = trusted(trust)?;
     let bytes = read(file)?;
     let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    if name == model_signing::FILE_NAME {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        return Ok(model_signature(&bytes, folder, &root));
+    }
     let mut document = None;
     for name in documents(name, &bytes) {
         document = read_beside(file, &name)?;

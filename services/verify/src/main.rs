@@ -4,7 +4,7 @@ use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 
-/// Verify a certificate, the document of an adaptation, a statement, proof or checkpoint offline.
+/// Verify a certificate, the document of an adaptation, a statement, proof, checkpoint or model.sig offline.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 /// `obelus verify`
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// Certificate, statement or proof
+    /// Certificate, statement, proof, or the `model.sig` of a model's folder
     pub file: PathBuf,
     /// Folder with `trusted_root.json`, obtained apart from the file
     #[arg(long)]
