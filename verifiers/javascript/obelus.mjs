@@ -311,6 +311,8 @@ const EXHIBITS = { campaign: "campaign/v1", manifest: "source-manifest/v1", trai
   protocol: "verification-protocol/v1", erasure: "erasure/v1", verification: "verification-run/v1",
   certificate: "certificate/v1" };
 
+const OF_WEIGHTS = ["training-run/v1", "erasure/v1", "verification-run/v1", "certificate/v1"];
+
 /**
  * Opens an envelope: form, payload, and with trust its signature by a key of the right role, in use at the stated time and
  * at this entry of the log. The caller shows that the statement is there; `index` is null where nothing shows it.
@@ -335,7 +337,9 @@ async function openEnvelope(envelope, wanted, trust, index) {
   }
   fits(statement, { _type: text, subject: SUBJECT, predicateType: text, predicate: { ...fields, salt: text } }, name);
   need(statement._type === "https://in-toto.io/Statement/v1", `${name}: not an in-toto statement`);
-  const once = statement.subject.length === 1 && Object.keys(statement.subject[0].digest).length === 1;
+  const digests = statement.subject.length === 1 ? Object.keys(statement.subject[0].digest).length : 0;
+  // Weights are also named by the root of their model.sig, where there is one.
+  const once = digests === 1 || digests === 2 && OF_WEIGHTS.includes(name);
   need(once, `${name}: not exactly one subject with one digest`);
   const made = statement.predicate[when];
   if (key) {
@@ -520,6 +524,7 @@ async function rebuiltRoots(proof, leaves, struck) {
 function citations({ campaign, manifest, training, protocol, erasure, verification, certificate }) {
   const [l, m, t, p, e, v, c] = [campaign, manifest, training, protocol, erasure, verification, certificate].map((one) => one.said);
   const weights = (opened, root) => opened.subject.digest.nullWeightTreeV1 === root;
+  const modelSig = (opened) => opened.subject.digest.sha256 ?? null;
   const trained = t.adaptation?.generation ?? 0;
   const rules = {
     "the campaign's subject is another lineage": campaign.subject.name === l.lineage,
@@ -537,6 +542,7 @@ function citations({ campaign, manifest, training, protocol, erasure, verificati
     "the weights before a strike are no generation of a strike": e.generation > trained,
     "the first strike does not start from the trained weights": e.generation !== trained + 1 || weights(training, e.rootBefore),
     "a subject is not the weight root after": [erasure, verification, certificate].every((one) => weights(one, e.rootAfter)),
+    "the subjects name different model.sig roots": [verification, certificate].every((one) => modelSig(one) === modelSig(erasure)),
     "the sources were registered after training had begun": l.createdAt <= m.createdAt && m.createdAt <= t.startedAt,
     "the times contradict each other": t.startedAt <= t.endedAt && t.endedAt <= e.erasedAt && p.fixedAt <= e.erasedAt
       && e.erasedAt <= v.judgedAt && v.judgedAt <= c.issuedAt && e.targets.every((target) => target.at <= c.issuedAt)

@@ -22,6 +22,8 @@ pub use predicates::{
 };
 
 pub(crate) const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
+/// Statements about weights, whose subject may have the digest of their `model.sig` too.
+const OF_WEIGHTS: [&str; 4] = [TrainingRun::NAME, Erasure::NAME, VerificationRun::NAME, Certificate::NAME];
 const PREDICATES: &str = "https://obelus.dev/attestation/";
 
 /// What a predicate is called and who signs it.
@@ -34,14 +36,14 @@ pub trait Predicate: Serialize + DeserializeOwned {
     fn stated_at(&self) -> Timestamp;
 }
 
-/// Subject digests. Exactly one is present.
+/// Subject digests. Exactly one is present; both where a statement is about weights and their folder has a `model.sig`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct SubjectDigest {
     /// Root of a model's weight tree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub null_weight_tree_v1: Option<Digest>,
-    /// SHA-256 of anything else.
+    /// SHA-256 of anything else. Of a model: the root of its `model.sig`, see [`crate::model_signing::root_digest`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<Digest>,
 }
@@ -60,6 +62,11 @@ impl Subject {
     /// A model with a weight root.
     pub fn weights(name: &str, root: Digest) -> Self {
         Self { name: name.to_owned(), digest: SubjectDigest { null_weight_tree_v1: Some(root), sha256: None } }
+    }
+
+    /// A model with a weight root, in a folder with a `model.sig`; none where there is no signature.
+    pub fn signed_weights(name: &str, root: Digest, model_sig: Option<Digest>) -> Self {
+        Self { name: name.to_owned(), digest: SubjectDigest { null_weight_tree_v1: Some(root), sha256: model_sig } }
     }
 
     /// Anything named by SHA-256.
@@ -120,9 +127,15 @@ impl<P: Predicate> Statement<P> {
         if statement.predicate_type != format!("{PREDICATES}{}", P::NAME) {
             return Err(EnvelopeError::Field("the statement has another predicate type"));
         }
-        let named_once = |s: &Subject| s.digest.null_weight_tree_v1.is_some() != s.digest.sha256.is_some();
-        if statement.subject.len() != 1 || !statement.subject.iter().all(named_once) {
-            return Err(EnvelopeError::Field("the statement has not exactly one subject with exactly one digest"));
+        let of_weights = OF_WEIGHTS.contains(&P::NAME);
+        let named = |s: &Subject| match (s.digest.null_weight_tree_v1, s.digest.sha256) {
+            (Some(_), Some(_)) => of_weights,
+            (None, None) => false,
+            _ => true,
+        };
+        if statement.subject.len() != 1 || !statement.subject.iter().all(named) {
+            let once = "the statement has not exactly one subject with exactly one digest (two where it is of weights)";
+            return Err(EnvelopeError::Field(once));
         }
         Ok(statement)
     }

@@ -16,6 +16,7 @@ pub(super) fn agree(opened: &Opened) -> Result<String, String> {
     let (manifest, training) = (registration.manifest_digest, opened.training.1);
     let (t, e) = (&opened.training.0.predicate, &opened.erasure.0.predicate);
     let (p, v, c) = (&opened.protocol.0.predicate, &opened.verification.0.predicate, &opened.certificate.predicate);
+    let after = [opened.erasure.0.subject(), opened.verification.0.subject(), opened.certificate.subject()];
     let weights = |s: &Subject, wanted: Digest| s.digest.null_weight_tree_v1 == Some(wanted);
     // A model that an adaptation made is struck from that generation on; one that was trained at once, from 0.
     let trained = t.adaptation.as_ref().map_or(0, |adaptation| adaptation.generation);
@@ -48,11 +49,10 @@ pub(super) fn agree(opened: &Opened) -> Result<String, String> {
             "the first strike does not start from the trained weights",
             trained.checked_add(1) != Some(e.generation) || weights(opened.training.0.subject(), e.root_before),
         ),
+        ("a subject is not the weight root after", after.iter().all(|s| weights(s, e.root_after))),
         (
-            "a subject is not the weight root after",
-            [opened.erasure.0.subject(), opened.verification.0.subject(), opened.certificate.subject()]
-                .iter()
-                .all(|s| weights(s, e.root_after)),
+            "the subjects name different model.sig roots",
+            after.iter().all(|s| s.digest.sha256 == after[0].digest.sha256),
         ),
         (
             "the sources were registered after training had begun",

@@ -277,7 +277,9 @@ fn an_operator_cannot_cite_or_say_twice_what_differs() {
         on_certificate(|s, c| s.digest.null_weight_tree_v1 = Some(c.root_before)),
         "weight root after",
     );
-    check_operator(USUAL, on_certificate(|s, c| s.digest.sha256 = Some(c.row_proof)), "exactly one digest");
+    check_operator(USUAL, on_certificate(|s, c| s.digest.sha256 = Some(c.row_proof)), "different model.sig roots");
+    check_operator(USUAL, on_erasure(|s, _| s.digest.sha256 = Some(Digest::sha256("x"))), "different model.sig roots");
+    check_operator(USUAL, on_protocol(|s, _| s.digest.null_weight_tree_v1 = s.digest.sha256), "exactly one digest");
     check_operator(USUAL, on_certificate(|s, _| s.digest.null_weight_tree_v1 = None), "exactly one digest");
 }
 

@@ -6,6 +6,7 @@ use obelus_ledger::{
     canonical,
     certificate::{Exhibit, Logged},
     keys::{PrivateKey, Role, Signer as _},
+    model_key::ModelPrivateKey,
     row_proof::RowProof,
     tlog_proof::TlogProof,
     trust::TrustedRoot,
@@ -93,6 +94,11 @@ pub fn good() -> Vec<Case> {
         Draft::Erasure(_, said) => said.generation = 7,
         _ => (),
     });
+    let mut signed = Fixture::new(USUAL, &mut |draft| name_model_sig(draft, [1, 1, 1]));
+    let model_key = ModelPrivateKey::from_scalar(&[7; 32]).unwrap().public_key().to_pem().unwrap();
+    for key in signed.trust.keys.iter_mut().filter(|key| key.role == Role::Model) {
+        key.model_signing_key = Some(model_key.clone());
+    }
     let all = whole("whole", &usual);
     let plain = RowProof::from_bytes(&usual.proof).unwrap().to_bytes().unwrap();
     let cited = Digest::sha256(&plain);
@@ -109,8 +115,22 @@ pub fn good() -> Vec<Case> {
         whole("one source", &one),
         whole("adapted", &adapted),
         whole("unpacked row proof", &unpacked),
+        whole("with model.sig", &signed),
         all,
     ]
+}
+
+/// The subjects also name the root of a `model.sig`: that of training, and which of two each of erasure, verification and
+/// certificate names; 0: none.
+fn name_model_sig(draft: Draft<'_>, after: [u8; 3]) {
+    let named = |which: u8| (which > 0).then(|| Digest::sha256([which]));
+    match draft {
+        Draft::Training(subject, _) => subject.digest.sha256 = Some(Digest::sha256("model.sig before")),
+        Draft::Erasure(subject, _) => subject.digest.sha256 = named(after[0]),
+        Draft::Verification(subject, _) => subject.digest.sha256 = named(after[1]),
+        Draft::Certificate(subject, _) => subject.digest.sha256 = named(after[2]),
+        _ => (),
+    }
 }
 
 /// Statements that cite another row proof.
@@ -278,6 +298,16 @@ fn dishonest() -> Vec<Case> {
     ];
     let mut cases: Vec<Case> =
         spoils.into_iter().map(|(name, spoil)| whole(name, &Fixture::new(USUAL, &mut { spoil }))).collect();
+    for after in [[1, 1, 2], [1, 2, 1], [2, 1, 1], [0, 1, 1], [1, 0, 1], [1, 1, 0]] {
+        let name = format!("other model.sig roots {after:?}");
+        cases.push(whole(name, &Fixture::new(USUAL, &mut |draft| name_model_sig(draft, after))));
+    }
+    let two = |draft: Draft<'_>| {
+        if let Draft::Manifest(subject, _) = draft {
+            subject.digest.null_weight_tree_v1 = subject.digest.sha256;
+        }
+    };
+    cases.push(whole("two digests of a manifest", &Fixture::new(USUAL, &mut { two })));
     let signed_by = |exhibit, role| Fixture::new(Setting { signer: Some((exhibit, role)), ..USUAL }, &mut |_| ());
     cases.push(whole("a manifest of the issuer", &signed_by(Exhibit::Manifest, Role::Issuer)));
     cases.push(whole("a certificate of the log", &signed_by(Exhibit::Certificate, Role::Log)));
