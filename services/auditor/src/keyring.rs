@@ -1,5 +1,6 @@
 //! The keys of an installation: the register of all that ever were, and the private half of the four in use, each
-//! decrypted when it first signs. Not here: when keys are replaced and what the log says of it (`custody.rs`).
+//! decrypted when it first signs. Beside the one of role `model` lies a P-256 key, which signs `model.sig` and shares its
+//! fate. Not here: when keys are replaced and what the log says of it (`custody.rs`).
 
 mod key_file;
 mod passphrase;
@@ -18,7 +19,8 @@ use obelus_core::{Digest, Timestamp};
 use obelus_ledger::{
     checkpoint::Checkpoint,
     dsse::Envelope,
-    keys::{PrivateKey, PublicKey, Role, Signer as _},
+    keys::{KeyError, PrivateKey, PublicKey, Role, Signer as _},
+    model_key::{ModelPrivateKey, ModelPublicKey},
     trust::{TrustedKey, TrustedRoot},
 };
 
@@ -32,6 +34,21 @@ pub struct Keyring {
     passphrase: Passphrase,
     /// Private keys by id, once they have been decrypted: that takes a twentieth of a second each, on purpose.
     opened: Mutex<BTreeMap<Digest, Arc<PrivateKey>>>,
+}
+
+/// A key that was made. It is in use only once the register says so.
+pub struct Made {
+    public: PublicKey,
+    /// That of role `model` comes with one, but where an earlier version made it.
+    model_signing: Option<ModelPublicKey>,
+}
+
+impl Made {
+    /// What verifiers are told of it.
+    fn trusted(&self, role: Role, valid_from: Timestamp) -> Result<TrustedKey, KeyError> {
+        let model_signing_key = self.model_signing.as_ref().map(ModelPublicKey::to_pem).transpose()?;
+        Ok(TrustedKey { model_signing_key, ..TrustedKey::new(role, &self.public, valid_from)? })
+    }
 }
 
 /// While it lives, no key is replaced.
@@ -60,17 +77,18 @@ impl Keyring {
         if Register::read(folder)?.is_none() {
             let mut keys = Vec::new();
             for role in Role::ALL {
-                let public = match KeyFile::unencrypted(folder, role)? {
-                    Some(file) => file.open(&keyring.passphrase)?.public_key(),
+                let made = match KeyFile::unencrypted(folder, role)? {
+                    Some(file) => Made { public: file.open(&keyring.passphrase)?.public_key(), model_signing: None },
                     None => keyring.make(role, &exclusive)?,
                 };
-                keys.push((role, public));
+                keys.push((role, made));
             }
             keyring.replace_register(&Register::of_first_keys(&keys)?, &exclusive)?;
         }
         for role in Role::ALL {
             keyring.encrypt(role)?;
         }
+        keyring.add_model_signing(&exclusive)?;
         keyring.destroy_retired(&exclusive)
     }
 
@@ -87,6 +105,10 @@ impl Keyring {
         for role in Role::ALL {
             KeyFile::of(folder, role, &register.current(role)?.keyid)?.refuse_others()?;
         }
+        let model = register.current(Role::Model)?;
+        if model.model_signing_key.is_some() {
+            KeyFile::of_model_signing(folder, &model.keyid).refuse_others()?;
+        }
         Ok(keyring)
     }
 
@@ -100,7 +122,7 @@ impl Keyring {
         let mut keys = Vec::new();
         for role in Role::ALL {
             let file = KeyFile::unencrypted(&self.folder, role)?.context("the key was there a moment ago")?;
-            keys.push((role, file.open(&self.passphrase)?.public_key()));
+            keys.push((role, Made { public: file.open(&self.passphrase)?.public_key(), model_signing: None }));
         }
         if Register::read(&self.folder)?.is_none() {
             self.replace_register(&Register::of_first_keys(&keys)?, &exclusive)?;
@@ -136,6 +158,45 @@ impl Keyring {
         );
         opened.insert(keyid, key.clone());
         Ok(key)
+    }
+
+    /// The P-256 key that signs `model.sig` now. A data directory from before there was one gets it here.
+    ///
+    /// # Errors
+    /// As [`Keyring::signer`].
+    pub fn model_signer(&self) -> Result<ModelPrivateKey> {
+        let mut register = self.register()?;
+        if register.current(Role::Model)?.model_signing_key.is_none() {
+            self.add_model_signing(&self.exclusive()?)?;
+            register = self.register()?;
+        }
+        let model = register.current(Role::Model)?;
+        let file = KeyFile::of_model_signing(&self.folder, &model.keyid);
+        let key = file.open_model_signing(&self.passphrase)?;
+        ensure!(
+            model.model_signing_key.as_ref() == Some(&key.public_key().to_pem()?),
+            "{} holds another key than the register says; restore keys/ from one backup",
+            file.shown()
+        );
+        Ok(key)
+    }
+
+    /// Makes the P-256 key of the key of role `model` that is in use, where the register has none.
+    fn add_model_signing(&self, exclusive: &Exclusive) -> Result<()> {
+        let mut register = self.register()?;
+        let model = register.current(Role::Model)?;
+        if model.model_signing_key.is_some() {
+            return Ok(());
+        }
+        let public = self.make_model_signing(&model.keyid)?;
+        register.add_model_signing(&public)?;
+        self.replace_register(&register, exclusive)
+    }
+
+    fn make_model_signing(&self, keyid: &Digest) -> Result<ModelPublicKey> {
+        let key = ModelPrivateKey::generate()?;
+        KeyFile::of_model_signing(&self.folder, keyid).write_model_signing(&key, &self.passphrase)?;
+        Ok(key.public_key())
     }
 
     /// The public key with which an envelope names itself signed, in use or retired.
@@ -213,14 +274,16 @@ impl Keyring {
         File::create(&path).with_context(|| format!("cannot create {}", path.display()))
     }
 
-    /// Makes a private key of a role and puts its encrypted file on the device. It is in use only once the register says so.
+    /// Makes a private key of a role and puts its encrypted file on the device; for role `model` that of a P-256 key too.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn make(&self, role: Role, _exclusive: &Exclusive) -> Result<PublicKey> {
+    pub fn make(&self, role: Role, _exclusive: &Exclusive) -> Result<Made> {
         let key = PrivateKey::generate()?;
         KeyFile::write(&self.folder, role, &key, &self.passphrase)?;
-        Ok(key.public_key())
+        let public = key.public_key();
+        let model_signing = (role == Role::Model).then(|| self.make_model_signing(&public.id())).transpose()?;
+        Ok(Made { public, model_signing })
     }
 
     /// Puts another register in the place of this one; on the device when it returns.
@@ -238,7 +301,8 @@ impl Keyring {
     pub fn destroy_retired(&self, _exclusive: &Exclusive) -> Result<()> {
         let register = self.register()?;
         for role in Role::ALL {
-            KeyFile::of(&self.folder, role, &register.current(role)?.keyid)?.destroy_others()?;
+            let in_use = register.current(role)?.keyid;
+            KeyFile::of(&self.folder, role, &in_use)?.destroy_others(&in_use)?;
         }
         Ok(())
     }
@@ -272,12 +336,6 @@ impl Keyring {
     pub fn passphrase_source(&self) -> String {
         self.passphrase.source()
     }
-}
-
-/// A key that never was replaced and has signed since the log began.
-fn first_key(role: Role, public: &PublicKey) -> Result<TrustedKey> {
-    // The log bounds it from below: there is no entry before the first.
-    Ok(TrustedKey::new(role, public, Timestamp::from_micros(0))?)
 }
 
 #[cfg(test)]

@@ -123,7 +123,7 @@ fn check_killed(point: &str, command: &[&str], ended: &str) {
     assert_eq!(states, [ended, "in use"], "{point}");
     let private =
         fs::read_dir(here.data().join("keys")).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
-    assert_eq!(private.filter(|name| name.ends_with(".pem")).count(), 4, "{point}");
+    assert_eq!(private.filter(|name| name.ends_with(".pem")).count(), 5, "{point}");
     let trust = exported(&here, "trust");
     let before_the_register = point == "key-made" && ended == "revoked";
     if before_the_register {

@@ -10,7 +10,10 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use obelus_core::Digest;
-use obelus_ledger::keys::{PrivateKey, Role, Signer as _, Zeroizing};
+use obelus_ledger::{
+    keys::{PrivateKey, Role, Signer as _, Zeroizing},
+    model_key::ModelPrivateKey,
+};
 
 use super::Passphrase;
 
@@ -59,10 +62,25 @@ impl KeyFile {
         Ok(is_there(&path)?.then_some(Self { role, path }))
     }
 
+    /// The file of the P-256 key that belongs to a key of role `model`.
+    pub(super) fn of_model_signing(folder: &Path, keyid: &Digest) -> Self {
+        Self { role: Role::Model, path: path_of(folder, Role::Model, keyid).with_extension("p256.pem") }
+    }
+
     /// Encrypts a key into a file of its own; on the device when it returns.
     pub(super) fn write(folder: &Path, role: Role, key: &PrivateKey, passphrase: &Passphrase) -> Result<()> {
         let pem = key.to_encrypted_pem(&passphrase.read()?)?;
-        let path = path_of(folder, role, &key.public_key().id());
+        Self { role, path: path_of(folder, role, &key.public_key().id()) }.put(&pem)
+    }
+
+    /// As [`KeyFile::write`], of a P-256 key.
+    pub(super) fn write_model_signing(&self, key: &ModelPrivateKey, passphrase: &Passphrase) -> Result<()> {
+        self.put(&key.to_encrypted_pem(&passphrase.read()?)?)
+    }
+
+    fn put(&self, pem: &str) -> Result<()> {
+        let path = &self.path;
+        let folder = path.parent().context("a key lies in a folder")?;
         let partial = path.with_extension("partial");
         let _ = fs::remove_file(&partial);
         OpenOptions::new()
@@ -72,8 +90,15 @@ impl KeyFile {
             .open(&partial)
             .and_then(|mut file| file.write_all(pem.as_bytes()).and_then(|()| file.sync_all()))
             .with_context(|| format!("cannot write {}", partial.display()))?;
-        fs::rename(&partial, &path).with_context(|| format!("cannot create {}", path.display()))?;
+        fs::rename(&partial, path).with_context(|| format!("cannot create {}", path.display()))?;
         flush(folder)
+    }
+
+    /// The P-256 key.
+    pub(super) fn open_model_signing(&self, passphrase: &Passphrase) -> Result<ModelPrivateKey> {
+        self.refuse_others()?;
+        let key = ModelPrivateKey::from_pem_with(&self.pem()?, Some(&passphrase.read()?));
+        key.with_context(|| format!("cannot use {}", self.shown()))
     }
 
     /// The key.
@@ -106,18 +131,19 @@ impl KeyFile {
         Ok(())
     }
 
-    /// Overwrites and removes every other file of a key of this role in the folder.
-    pub(super) fn destroy_others(&self) -> Result<()> {
+    /// Overwrites and removes every other file of a key of this role in the folder, but the P-256 key of the one in use.
+    pub(super) fn destroy_others(&self, in_use: &Digest) -> Result<()> {
         let folder = self.path.parent().context("a key lies in a folder")?;
         let entries = fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
         let (exactly, begins) = (format!("{}.pem", self.role), format!("{}-", self.role));
+        let model_signing = Self::of_model_signing(folder, in_use).path;
         let mut destroyed = false;
         for entry in entries {
             let path = entry.with_context(|| format!("cannot list {}", folder.display()))?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let ours = name == exactly
                 || name.strip_prefix(&begins).is_some_and(|rest| rest.ends_with(".pem") || rest.ends_with(".partial"));
-            if ours && path != self.path {
+            if ours && path != self.path && path != model_signing {
                 destroy(&path)?;
                 destroyed = true;
             }

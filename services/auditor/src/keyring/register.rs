@@ -9,12 +9,13 @@ use obelus_ledger::{
     canonical,
     checkpoint::vkey,
     keys::{PublicKey, Role},
+    model_key::ModelPublicKey,
     statement::{KeyRevocation, KeyRotation},
     trust::{self, Revocation, TrustedKey, TrustedRoot},
 };
 use serde::{Deserialize, Serialize};
 
-use super::first_key;
+use super::Made;
 use crate::durable::write_durably;
 
 const FORMAT: &str = "obelus-key-register/v1";
@@ -68,9 +69,11 @@ pub struct Distrust {
 
 impl Register {
     /// Of the keys that an installation begins with.
-    pub(super) fn of_first_keys(keys: &[(Role, PublicKey)]) -> Result<Self> {
-        let key = |(role, public): &(Role, PublicKey)| {
-            Ok(RegisteredKey { key: first_key(*role, public)?, rotation: None, revocation: None })
+    pub(super) fn of_first_keys(keys: &[(Role, Made)]) -> Result<Self> {
+        let key = |(role, made): &(Role, Made)| {
+            // The log bounds it from below: there is no entry before the first.
+            let key = made.trusted(*role, Timestamp::from_micros(0))?;
+            Ok(RegisteredKey { key, rotation: None, revocation: None })
         };
         Ok(Self { format: FORMAT.to_owned(), keys: keys.iter().map(key).collect::<Result<_>>()? })
     }
@@ -140,9 +143,9 @@ impl Register {
     ///
     /// # Errors
     /// When the register has no key of this role in use.
-    pub fn rotate(&mut self, role: Role, to: &PublicKey, entry: u64, at: Timestamp, salt: String) -> Result<()> {
+    pub fn rotate(&mut self, role: Role, to: &Made, entry: u64, at: Timestamp, salt: String) -> Result<()> {
         let current = self.current(role)?.keyid;
-        let mut successor = TrustedKey::new(role, to, at)?;
+        let mut successor = to.trusted(role, at)?;
         successor.first_entry = entry;
         let retired = self.find(&current)?;
         // A clock that was set back makes no period end before it begins.
@@ -152,7 +155,7 @@ impl Register {
         let statement = KeyRotation {
             role,
             retired: current,
-            successor: to.id(),
+            successor: successor.keyid,
             public_key: successor.public_key.clone(),
             entry,
             rotated_at: at,
@@ -160,6 +163,13 @@ impl Register {
         };
         retired.rotation = Some(Announced { statement, entry: None });
         self.keys.push(RegisteredKey { key: successor, rotation: None, revocation: None });
+        Ok(())
+    }
+
+    /// Gives the key of role `model` that is in use its P-256 key, where an earlier version made it without one.
+    pub(super) fn add_model_signing(&mut self, key: &ModelPublicKey) -> Result<()> {
+        let current = self.current(Role::Model)?.keyid;
+        self.find(&current)?.key.model_signing_key = Some(key.to_pem()?);
         Ok(())
     }
 

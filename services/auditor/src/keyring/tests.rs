@@ -11,6 +11,8 @@ use obelus_ledger::keys::{PrivateKey, Role, Signer as _};
 use super::*;
 
 const ORIGIN: &str = "log.example/obelus";
+/// How the name of a P-256 key ends.
+const P256: &str = ".p256.pem";
 
 /// A folder that is removed at the end.
 struct Folder(PathBuf);
@@ -60,7 +62,14 @@ impl Folder {
 
     fn file_of(&self, role: Role) -> PathBuf {
         let begins = format!("{role}-");
-        self.0.join(self.files().into_iter().find(|name| name.starts_with(&begins)).unwrap())
+        let file = |name: &String| name.starts_with(&begins) && !name.ends_with(P256);
+        self.0.join(self.files().into_iter().find(file).unwrap())
+    }
+
+    /// The P-256 key beside that of role `model`.
+    fn model_signing(&self) -> PathBuf {
+        let of_model = self.file_of(Role::Model).file_stem().unwrap().to_str().unwrap().to_owned();
+        self.0.join(of_model + P256)
     }
 }
 
@@ -87,7 +96,7 @@ fn keys_are_private_encrypted_and_never_replaced() {
     folder.create();
     assert_eq!(folder.open().unwrap().register().unwrap(), first);
     assert_eq!(mode(&folder.0), 0o700);
-    assert_eq!(folder.files().len(), 4);
+    assert_eq!(folder.files().len(), 5);
     for role in Role::ALL {
         let path = folder.file_of(role);
         assert_eq!(mode(&path), 0o600);
@@ -144,11 +153,64 @@ fn a_folder_from_before_opens_and_is_encrypted_by_the_next_init() {
     let before = keyring.trusted_root(ORIGIN).unwrap();
     assert!(before.keys.iter().all(|key| key.valid_from.as_micros() == 0 && key.first_entry == 0));
     folder.create();
-    assert_eq!(folder.files().len(), 4, "the unencrypted files are gone: {:?}", folder.files());
+    assert_eq!(folder.files().len(), 5, "the unencrypted files are gone: {:?}", folder.files());
     let keyring = folder.open().unwrap();
     assert_eq!(keyring.unencrypted().unwrap(), []);
     assert_eq!(keyring.signer(Role::Log).unwrap().public_key().id(), id);
-    assert_eq!(keyring.trusted_root(ORIGIN).unwrap(), before);
+    let mut found = keyring.trusted_root(ORIGIN).unwrap();
+    let made = found.keys.iter_mut().find(|key| key.role == Role::Model).unwrap().model_signing_key.take();
+    assert_eq!(found, before, "nothing but the P-256 key was added");
+    assert_eq!(made, Some(keyring.model_signer().unwrap().public_key().to_pem().unwrap()));
+}
+
+#[test]
+fn the_p256_key_is_private_encrypted_and_made_once() {
+    let folder = Folder::new("p256");
+    folder.create();
+    let path = folder.model_signing();
+    assert_eq!(mode(&path), 0o600);
+    let pem = fs::read_to_string(&path).unwrap();
+    assert!(pem.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"));
+    let first = folder.open().unwrap().model_signer().unwrap().public_key();
+    folder.create();
+    assert_eq!(folder.open().unwrap().model_signer().unwrap().public_key(), first);
+    // Another one in its place signs nothing.
+    let passphrase = fs::read_to_string(folder.0.join("passphrase")).unwrap();
+    let stranger = ModelPrivateKey::generate().unwrap().to_encrypted_pem(passphrase.trim_end()).unwrap();
+    fs::write(&path, stranger.as_bytes()).unwrap();
+    assert!(refusal(folder.open().unwrap().model_signer()).contains("another key than the register says"));
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(refusal(folder.open()).contains("chmod 600"));
+    fs::remove_file(&path).unwrap();
+    assert!(refusal(folder.open()).contains(P256));
+}
+
+#[test]
+fn a_folder_from_before_gets_its_p256_key_when_a_model_is_first_signed() {
+    let folder = Folder::of_before("p256-before");
+    fs::write(folder.0.join("passphrase"), "correct horse").unwrap();
+    fs::set_permissions(folder.0.join("passphrase"), fs::Permissions::from_mode(0o600)).unwrap();
+    let keyring = folder.open().unwrap();
+    assert!(keyring.register().unwrap().trusted().all(|key| key.model_signing_key.is_none()));
+    let made = keyring.model_signer().unwrap().public_key();
+    assert_eq!(folder.open().unwrap().model_signer().unwrap().public_key(), made);
+    let said = keyring.register().unwrap().current(Role::Model).unwrap().model_signing_key.clone();
+    assert_eq!(said, Some(made.to_pem().unwrap()));
+}
+
+#[test]
+fn the_p256_key_is_replaced_and_destroyed_with_the_key_that_it_belongs_to() {
+    let folder = Folder::new("p256-rotated");
+    folder.create();
+    let keyring = folder.open().unwrap();
+    let (path, first) = (folder.model_signing(), keyring.model_signer().unwrap().public_key());
+    rotated(&keyring, Role::Issuer, 3);
+    assert_eq!(keyring.model_signer().unwrap().public_key(), first);
+    let register = rotated(&keyring, Role::Model, 7);
+    assert!(!path.exists() && folder.model_signing().exists());
+    assert_ne!(keyring.model_signer().unwrap().public_key(), first);
+    let retired = register.trusted().find(|key| key.role == Role::Model && key.end_entry == Some(7)).unwrap();
+    assert_eq!(retired.model_signing_key, Some(first.to_pem().unwrap()), "what it signed is still verified");
 }
 
 #[test]
@@ -208,9 +270,13 @@ fn a_key_that_never_came_into_use_is_destroyed() {
     let keyring = folder.open().unwrap();
     let exclusive = keyring.exclusive().unwrap();
     keyring.make(Role::Log, &exclusive).unwrap();
-    assert_eq!(folder.files().len(), 5);
+    assert_eq!(folder.files().len(), 6);
     keyring.destroy_retired(&exclusive).unwrap();
-    assert_eq!(folder.files().len(), 4);
+    assert_eq!(folder.files().len(), 5);
+    keyring.make(Role::Model, &exclusive).unwrap();
+    assert_eq!(folder.files().len(), 7);
+    keyring.destroy_retired(&exclusive).unwrap();
+    assert!(folder.files().len() == 5 && keyring.model_signer().is_ok());
     assert!(keyring.signer(Role::Log).is_ok());
 }
 

@@ -38,6 +38,10 @@ fn keys(deps: &Deps) -> (&'static str, bool, String) {
         for role in Role::ALL {
             deps.keys.signer(role)?;
         }
+        // One that is not there is made when a model is signed; looking makes none.
+        if deps.keys.register()?.current(Role::Model)?.model_signing_key.is_some() {
+            deps.keys.model_signer()?;
+        }
         let source = deps.keys.passphrase_source();
         if deps.keys.register()?.is_announced() {
             return Ok((true, format!("four in use, encrypted; {source}")));

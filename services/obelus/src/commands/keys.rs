@@ -8,11 +8,12 @@ use obelus_auditor::{
     custody::{self, Reason, Which},
     keyring::RegisteredKey,
 };
-use obelus_core::Timestamp;
+use obelus_core::{Digest, Timestamp};
 use obelus_ledger::{
     canonical,
     checkpoint::vkey,
     keys::{PublicKey, Role},
+    model_key::ModelPublicKey,
     trust::TrustedKey,
 };
 use serde_json::{Value, json};
@@ -80,17 +81,32 @@ fn list(deps: &Deps, output: &Output) -> Result<()> {
         let entries = format!("{}-{}", key.first_entry, key.end_entry.map_or(String::new(), |end| end.to_string()));
         vec![key.role.to_string(), key.keyid.to_string(), from, to, entries, state(registered)]
     };
-    let rows: Vec<Vec<String>> = register.keys.iter().map(row).collect();
-    let document = |registered: &RegisteredKey| {
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for registered in &register.keys {
+        rows.push(row(registered));
+        if let Some(id) = model_signing_id(&registered.key)? {
+            // It came with the key above and shares its periods.
+            let mut row = row(registered);
+            (row[0], row[1]) = (" model.sig".to_owned(), id.to_string());
+            rows.push(row);
+        }
+    }
+    let document = |registered: &RegisteredKey| -> Result<Value> {
         let key = &registered.key;
-        json!({
+        Ok(json!({
             "role": key.role, "keyid": key.keyid, "valid_from": key.valid_from, "valid_to": key.valid_to,
             "first_entry": key.first_entry, "end_entry": key.end_entry, "state": state_name(registered),
-            "reason": registered.revocation.as_ref().map(|a| &a.statement.reason),
-        })
+            "reason": registered.revocation.as_ref().map(|a| &a.statement.reason), "model_signing_key": model_signing_id(key)?,
+        }))
     };
-    let documents: Vec<Value> = register.keys.iter().map(document).collect();
+    let documents: Vec<Value> = register.keys.iter().map(document).collect::<Result<_>>()?;
     output.print(&table(&["ROLE", "KEY ID", "FROM", "TO", "ENTRIES", "STATE"], &rows), &documents)
+}
+
+/// The id by which `model.sig` names the P-256 key that belongs to a key of role `model`.
+fn model_signing_id(key: &TrustedKey) -> Result<Option<Digest>> {
+    let pem = key.model_signing_key.as_ref();
+    Ok(pem.map(|pem| ModelPublicKey::from_pem(pem)?.id()).transpose()?)
 }
 
 fn state_name(registered: &RegisteredKey) -> &'static str {
@@ -138,7 +154,8 @@ fn which(deps: &Deps, text: &str) -> Result<Which> {
     }
 }
 
-/// Writes what a verifier needs, in the place of what is there: the trusted root, a PEM a key, and the log's verifier keys.
+/// Writes what a verifier needs, in the place of what is there: the trusted root, a PEM a key (those of the P-256
+/// keys are called `model-signing`), and the log's verifier keys.
 /// A replacement of a key that was cut off is finished first.
 ///
 /// # Errors
@@ -154,6 +171,10 @@ pub async fn export_trust(deps: &Deps, out: &Path) -> Result<()> {
     for key in &root.keys {
         let name = name_of(key);
         write(&format!("{name}.pem"), key.public_key.as_bytes())?;
+        if let Some(pem) = &key.model_signing_key {
+            let name = name.replacen("model", "model-signing", 1);
+            write(&format!("{name}.pem"), pem.as_bytes())?;
+        }
         if key.role == Role::Log {
             let vkey = vkey(&root.log_origin, &PublicKey::from_pem(&key.public_key)?);
             write(&format!("{name}.vkey"), format!("{vkey}\n").as_bytes())?;
