@@ -73,7 +73,8 @@ async fn issue(deps: &Deps, reference: &str, run: &verifications::Run) -> Result
         valid_until: Timestamp::from_micros(now.as_micros() + i64::from(protocol.validity_days) * DAY_US),
         salt: deps.salt()?,
     };
-    let statement = Statement::new(Subject::weights(&run.model, e.root_after), predicate);
+    let subject = Subject::signed_weights(&run.model, e.root_after, erasure.subject().digest.sha256);
+    let statement = Statement::new(subject, predicate);
     let stored = deps.data.relative(&path(deps, &id)).context("certificates lie in the data directory")?;
     let state = match verdict {
         Verdict::Verified => RequestState::Certified,

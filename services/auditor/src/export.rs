@@ -22,12 +22,14 @@ use obelus_store::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{Deps, NotThere, case, durable::write_durably, fault::point, subject::Opened};
+use crate::{Deps, NotThere, case, durable::write_durably, fault::point, model_signature, subject::Opened};
 
 /// File name of an export's weights.
 pub const WEIGHTS: &str = "model.safetensors";
 /// File name of what says where an export comes from.
 pub const PROVENANCE: &str = "obelus.json";
+/// File name of the lock that keeps exports and takedowns apart, in a model's folder. Always empty.
+pub(crate) const LOCK: &str = "exports.lock";
 /// Bytes overwritten at once.
 const RUN_BYTES: usize = 1 << 20;
 
@@ -169,6 +171,7 @@ fn write(
     }
     write_durably(&partial.join("tokenizer.json"), tokenizer.transformers_json()?.as_bytes())?;
     let folder = &exported.folder;
+    model_signature::sign_export(deps, partial, folder)?;
     fs::rename(partial, folder).with_context(|| format!("cannot put {} in place", folder.display()))?;
     let around = folder.parent().context("a folder lies in a folder")?;
     File::open(around).and_then(|f| f.sync_all()).with_context(|| format!("cannot flush {}", around.display()))
@@ -249,7 +252,7 @@ fn overwrite(mut file: File) -> std::io::Result<()> {
 /// # Errors
 /// When the lock's file cannot be made.
 pub(crate) fn lock(deps: &Deps, model: &str, alone: bool) -> Result<File> {
-    let path = deps.data.model(model).join("exports.lock");
+    let path = deps.data.model(model).join(LOCK);
     let shown = || format!("cannot lock {}", path.display());
     let file = File::create(&path).with_context(shown)?;
     let tried = if alone { file.try_lock() } else { file.try_lock_shared() };

@@ -3,15 +3,17 @@
 use anyhow::{Result, bail};
 
 /// Every point, in the order in which a takedown passes them.
-pub const POINTS: [&str; 12] = [
+pub const POINTS: [&str; 14] = [
     "protocol-fixed",
     "before-recorded",
     "row-proof-written",
     "strike-begun",
+    "signature-removed",
     "first-target-zeroed",
     "all-targets-zeroed",
     "weight-tree-kept",
     "erasure-finished",
+    "model-signed",
     "erasure-signed",
     "judged",
     "certificate-signed",
@@ -30,6 +32,9 @@ pub const REGISTRATION_POINTS: [&str; 3] = ["sources-staged", "manifest-tree-wri
 
 /// Every point that the destruction of an export passes, in order.
 pub const DESTRUCTION_POINTS: [&str; 2] = ["export-marked", "export-destroyed"];
+
+/// Every point that an export passes, in order, which is signed and of which some is zeroed.
+pub const EXPORT_STRIKE_POINTS: [&str; 3] = ["export-signature-aside", "export-zeroed", "export-signed-again"];
 
 /// Every point that a statement passes on its way into the log, in order.
 pub const LOG_POINTS: [&str; 8] = [
@@ -55,6 +60,7 @@ pub fn point(name: &str) {
         &ADAPTATION_POINTS,
         &REGISTRATION_POINTS,
         &DESTRUCTION_POINTS,
+        &EXPORT_STRIKE_POINTS,
         &KEY_POINTS,
         &LOG_POINTS,
     ];

@@ -16,6 +16,7 @@ pub mod export;
 pub mod fault;
 pub mod keyring;
 pub mod measurement;
+pub mod model_signature;
 pub mod plan;
 pub mod provenance;
 pub mod registration;

@@ -24,6 +24,7 @@ use crate::{
     Deps, adaptation, case, exhibits, export,
     fault::point,
     measurement::{Before, Setting},
+    model_signature,
     plan::{self, Plan},
     subject::{self, Opened},
     targets::{self, Evidence},
@@ -199,6 +200,13 @@ async fn state(deps: &Deps, reference: &str) -> Result<()> {
     let model = models::get(&deps.db, &erasure.model).await?.context("the erasure names a model")?;
     let request = case::existing(deps, reference).await?;
     let root_after = erasure.root_after.context("the zeroing was not finished")?.0;
+    // Beside the weights, so that a copied folder says what it holds. Written and signed again it is the same.
+    let folder = deps.data.model(&model.name);
+    let mut record = ModelRecord::open(&folder)?;
+    record.generation = u64::try_from(model.generation).context("generations count from 0")?;
+    record.save(&folder)?;
+    let model_sig = model_signature::sign(deps, &record, &folder)?;
+    point("model-signed");
     let ids = requests::sources(&deps.db, reference).await?;
     let union = struck(deps, &erasure.model, &ids).await?;
     let proof = fs::read(proof_path(deps, reference)).context("cannot read the row proof")?;
@@ -212,7 +220,7 @@ async fn state(deps: &Deps, reference: &str) -> Result<()> {
     // The manifest that it was trained by: sources may have been registered since, for an addition that was cut off.
     let trained: Statement<TrainingRun> = exhibits::statement(deps, &training).await?;
     let statement = Statement::new(
-        Subject::weights(&model.name, root_after),
+        Subject::signed_weights(&model.name, root_after, Some(model_sig)),
         Erasure {
             request: reference.to_owned(),
             model: model.name.clone(),
@@ -234,11 +242,6 @@ async fn state(deps: &Deps, reference: &str) -> Result<()> {
             salt: deps.salt()?,
         },
     );
-    // Beside the weights, so that a copied folder says what it holds. Written again it is the same.
-    let folder = deps.data.model(&model.name);
-    let mut record = ModelRecord::open(&folder)?;
-    record.generation = u64::try_from(model.generation).context("generations count from 0")?;
-    record.save(&folder)?;
     let now = deps.now();
     publish(deps, sign(deps, &statement)?, async |write, digest| {
         erasures::record_statement(write, reference, digest).await?;

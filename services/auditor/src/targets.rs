@@ -27,6 +27,7 @@ use crate::{
     durable::write_durably,
     export::{WEIGHTS, discard, partial},
     fault::point,
+    model_signature,
     registration::Assigned,
     strike::LEVEL,
 };
@@ -131,7 +132,7 @@ pub(crate) async fn erase(deps: &Deps, strike: &Strike<'_>, target: &Target, tre
             let copy = all.iter().find(|copy| copy.path == target.path).context("the export is not registered")?;
             let own = copy.source_id.as_ref().is_some_and(|id| strike.sources.contains(id));
             let export = Export { folder: deps.data.place(&copy.path)?, llama: llama(deps, copy).await? };
-            if own { export.destroy(strike, deps.now())? } else { export.zero(strike)? }
+            if own { export.destroy(strike, deps.now())? } else { export.zero(deps, strike)? }
         }
     };
     if outcome == Outcome::NotFound {
@@ -184,17 +185,30 @@ impl Export {
         };
         write_durably(&self.folder.join(MARK), format!("{:#}\n", serde_json::to_value(mark)?).as_bytes())?;
         point("export-marked");
+        model_signature::remove(&self.folder)?;
         self.llama.destroy(&self.weights())?;
         point("export-destroyed");
         Ok((Outcome::Destroyed, rows))
     }
 
-    /// Zeroes what it shares with the struck sources. An export without any of their neurons is only looked at.
-    fn zero(&self, strike: &Strike<'_>) -> Result<(Outcome, u64)> {
-        if self.present()? {
-            return Ok((Outcome::Zeroed, self.llama.zero(&self.weights(), strike.union)?.rows));
+    /// Zeroes what it shares with the struck sources, and signs it again. An export without any of their neurons is only
+    /// looked at.
+    fn zero(&self, deps: &Deps, strike: &Strike<'_>) -> Result<(Outcome, u64)> {
+        if !self.present()? {
+            return Ok((Outcome::NotFound, 0));
         }
-        Ok((Outcome::NotFound, 0))
+        // Before its signature is touched: a file that is something else is left alone.
+        self.llama.zeroed(&self.weights(), strike.union)?;
+        if self.llama.rows_of(strike.union) == 0 {
+            return Ok((Outcome::Zeroed, 0));
+        }
+        model_signature::set_aside(&self.folder)?;
+        point("export-signature-aside");
+        let rows = self.llama.zero(&self.weights(), strike.union)?.rows;
+        point("export-zeroed");
+        model_signature::sign_again(deps, &self.folder, WEIGHTS)?;
+        point("export-signed-again");
+        Ok((Outcome::Zeroed, rows))
     }
 
     /// Whether its weights are in their place. What an export that was cut off has left is removed.

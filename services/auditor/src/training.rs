@@ -19,7 +19,7 @@ use obelus_store::{
 use serde_json::{Value, json};
 
 use crate::{
-    Deps,
+    Deps, model_signature,
     transparency::{publish, sign},
 };
 
@@ -36,6 +36,7 @@ pub async fn finish(deps: &Deps, record: &ModelRecord, started_at: Timestamp) ->
     let folder = deps.data.model(&record.name);
     let tree = WeightTree::read(&record.checkpoint_path(&folder), deps.hashing_threads(), |_| ())?;
     keep(&tree);
+    let model_sig = model_signature::sign(deps, record, &folder)?;
     let layout = tree.layout().digest()?;
     let manifest = manifests::latest(&deps.db, &row.lineage).await?.context("the model has no manifest")?;
     let baseline_of = match &row.baseline_of {
@@ -43,7 +44,7 @@ pub async fn finish(deps: &Deps, record: &ModelRecord, started_at: Timestamp) ->
         Some(base) => models::get(&deps.db, base).await?.and_then(|b| b.training_statement).map(|s| s.0),
     };
     let statement = Statement::new(
-        Subject::weights(&record.name, tree.root()),
+        Subject::signed_weights(&record.name, tree.root(), Some(model_sig)),
         TrainingRun {
             model: record.name.clone(),
             manifest: manifest.statement.0,

@@ -6,7 +6,7 @@ use obelus_core::Digest;
 use obelus_ledger::{
     dsse::Envelope,
     keys::Role,
-    statement::{Statement, Subject, VerificationProtocol, VerificationRun},
+    statement::{Erasure, Statement, Subject, VerificationProtocol, VerificationRun},
 };
 use obelus_model::WeightTree;
 use obelus_policy::Action;
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use crate::{
-    Deps, case,
+    Deps, case, exhibits,
     fault::point,
     measurement::{Before, Setting},
     plan,
@@ -110,6 +110,8 @@ pub async fn run(deps: &Deps, by: &str, reference: &str, baseline: Option<&str>)
     let protocol = Protocol::parse(std::str::from_utf8(&run.protocol).context("the protocol is not text")?)?;
     let erasure = erasures::get(&deps.db, reference).await?.context("the takedown has no erasure")?;
     let root_after = erasure.root_after.context("the erasure has no root after")?.0;
+    let erased: Statement<Erasure> =
+        exhibits::statement(deps, &erasure.statement.context("the erasure is not signed")?.0).await?;
     let opened = Opened::open(deps, &run.model).await?;
     let checkpoint = opened.record.checkpoint_path(&deps.data.model(&run.model));
     // From end to end, whatever the takedown took from a node cache: no certificate rests on one.
@@ -136,7 +138,7 @@ pub async fn run(deps: &Deps, by: &str, reference: &str, baseline: Option<&str>)
     let bytes = serde_json::to_vec(&results)?;
     let verdict = results.judgement.verdict.name();
     let statement = Statement::new(
-        Subject::weights(&run.model, root_after),
+        Subject::signed_weights(&run.model, root_after, erased.subject().digest.sha256),
         VerificationRun {
             request: reference.to_owned(),
             model: run.model.clone(),

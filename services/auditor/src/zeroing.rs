@@ -25,6 +25,7 @@ use crate::{
     durable::write_durably,
     export,
     fault::point,
+    model_signature,
     plan::{self, Plan},
     registration::Assigned,
     targets::{self, Strike, Trees},
@@ -110,6 +111,9 @@ pub(crate) async fn zero(deps: &Deps, reference: &str, before: Option<WeightTree
     let _alone = export::lock(deps, &erasure.model, true)?;
     // An adaptation that began before the strike and found it begun has given way: what it was writing is removed.
     adaptation::settle(deps, &erasure.model).await?;
+    // From here until the new weights are signed the folder has no signature; a stale one would vouch for a half-struck file.
+    model_signature::remove(&deps.data.model(&erasure.model))?;
+    point("signature-removed");
     for target in erasures::targets(&deps.db, reference).await? {
         if target.state == TargetState::Done {
             continue;

@@ -89,6 +89,7 @@ fn assert_verifies(here: &Installation, ended: &Value) {
         fs::write(&file, bytes).unwrap();
     }
     here.run(&["verify", document, "--trust", &trust]).json(0);
+    here.verified_model_sig(MODEL);
 }
 
 fn strike(here: &Installation, source: &str) -> Value {
@@ -98,6 +99,7 @@ fn strike(here: &Installation, source: &str) -> Value {
     let judged = judged.json(judged.code.unwrap());
     let certificate = judged["certificate"]["path"].as_str().unwrap();
     here.run(&["verify", certificate, "--trust", &here.trust()]).json(0);
+    here.verified_model_sig(MODEL);
     executed
 }
 

@@ -6,6 +6,17 @@ use obelus_auditor::fault::POINTS;
 
 use crate::installation::{Installation, MODEL};
 
+/// Points at which a model is half-struck.
+const IN_BETWEEN: [&str; 7] = [
+    "strike-begun",
+    "signature-removed",
+    "first-target-zeroed",
+    "all-targets-zeroed",
+    "weight-tree-kept",
+    "erasure-finished",
+    "model-signed",
+];
+
 /// Takes an approved case to its certificate and checks that everything is as if nothing had happened.
 fn finishes(here: &Installation, reference: &str, weights: &[u8], after: &str) {
     here.run(&["takedown", "execute", reference]).json(0);
@@ -17,6 +28,7 @@ fn finishes(here: &Installation, reference: &str, weights: &[u8], after: &str) {
     assert_eq!(certificates.as_array().unwrap().len(), 1, "after {after}");
     let path = judged["certificate"]["path"].as_str().unwrap();
     here.run(&["verify", path, "--trust", &here.trust()]).json(0);
+    here.verified_model_sig(MODEL);
     assert_eq!(here.run(&["log", "check"]).json(0)["ok"], true, "after {after}");
 }
 
@@ -40,9 +52,7 @@ fn a_takedown_killed_at_any_step_ends_the_same() {
             here.dies_at(point, &["audit", "run", &reference]);
         } else {
             here.dies_at(point, &["takedown", "execute", &reference]);
-            if ["strike-begun", "first-target-zeroed", "all-targets-zeroed", "weight-tree-kept", "erasure-finished"]
-                .contains(&point)
-            {
+            if IN_BETWEEN.contains(&point) {
                 // In between the model is nobody's: not served, not scored, not certified.
                 assert!(here.run(&["generate", MODEL, "The"]).refused(3).contains("takedown"), "{point}");
                 assert!(here.run(&["audit", "run", &reference]).code != Some(0), "{point}");

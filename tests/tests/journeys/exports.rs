@@ -96,8 +96,7 @@ fn exports_are_made_of_what_may_be_lit_and_where_nothing_is() {
     let mut files: Vec<_> =
         fs::read_dir(&out).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     files.sort();
-    let expected =
-        "config.json generation_config.json model.safetensors obelus.json tokenizer.json tokenizer_config.json";
+    let expected = "config.json generation_config.json model.safetensors model.sig obelus.json tokenizer.json tokenizer_config.json";
     assert_eq!(files.join(" "), expected);
     let provenance: Value = serde_json::from_slice(&fs::read(out.join("obelus.json")).unwrap()).unwrap();
     assert_eq!((&provenance["source"], &provenance["weight_root"]), (&source.clone().into(), &root));

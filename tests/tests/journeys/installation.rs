@@ -189,6 +189,18 @@ impl Installation {
         reference
     }
 
+    /// Verifies the signature in the folder of a model, and gives the `sha256` by which statements name it.
+    #[track_caller]
+    pub fn verified_model_sig(&self, model: &str) -> String {
+        let signature = self.data().join("models").join(model).join("model.sig");
+        let report = self.run(&["verify", signature.to_str().unwrap(), "--trust", &self.trust()]).json(0);
+        assert_eq!(report["kind"], "model signature");
+        let files = report["checks"].as_array().unwrap().iter().find(|check| check["name"] == "files").unwrap();
+        let said = files["detail"].as_str().unwrap();
+        let root = said.split("sha256 ").nth(1).unwrap();
+        root.chars().take_while(char::is_ascii_hexdigit).collect()
+    }
+
     /// Exports trust and gives its folder.
     pub fn trust(&self) -> String {
         let trust = self.path("trust").to_str().unwrap().to_owned();

@@ -13,6 +13,7 @@ mod installation;
 mod interchange;
 mod keys;
 mod log;
+mod model_signatures;
 mod postgres;
 mod refusals;
 mod sources;

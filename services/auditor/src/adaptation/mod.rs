@@ -37,7 +37,7 @@ pub use self::{
     proofs::finish,
     repair::{Figures, measure, repair},
 };
-use crate::{Deps, NotThere, case, certificate_files, export, fault::point, subject::Opened};
+use crate::{Deps, NotThere, case, certificate_files, export, fault::point, model_signature, subject::Opened};
 
 /// The record of the generation that is being put in place.
 const NEXT_RECORD: &str = "model.next.json";
@@ -187,7 +187,8 @@ pub async fn give_up(deps: &Deps, begun: Begun) -> Result<()> {
 async fn discard(deps: &Deps, open: &Adaptation) -> Result<()> {
     let folder = deps.data.model(&open.model);
     tracing::info!("removing what an adaptation of {} that was cut off has left", open.model);
-    let gone = [open.checkpoint.as_str(), &open.moments, NEXT_RECORD].map(|file| folder.join(file));
+    let gone =
+        [open.checkpoint.as_str(), &open.moments, NEXT_RECORD, model_signature::NEXT].map(|file| folder.join(file));
     for path in &gone {
         remove(path)?;
     }
@@ -220,6 +221,7 @@ async fn put_in_place(deps: &Deps, open: &Adaptation) -> Result<()> {
         open.checkpoint
     );
     point("adaptation-placed");
+    model_signature::put_next(&folder)?;
     let mut gone = Vec::new();
     for copy in copies::of_model(&deps.db, &open.model).await? {
         let path = deps.data.place(&copy.path)?;

@@ -12,7 +12,7 @@ use obelus_ledger::{
     statement::{self as statements, Statement, Subject, TrainingRun},
 };
 use obelus_model::{ModelRecord, WeightTree};
-use obelus_store::{adaptations, audit, copies, manifests, models, models::Trained, sources};
+use obelus_store::{adaptations, audit, copies, copies::CopyKind, manifests, models, models::Trained, sources};
 use serde_json::json;
 
 use super::{
@@ -24,10 +24,19 @@ use crate::{
     Deps,
     durable::write_durably,
     fault::point,
+    model_signature,
     plan::neurons_digest,
     training::{code, configuration, keep, recipe},
     transparency::{publish, sign},
 };
+
+/// Digests of what else the statement names.
+struct Cited {
+    /// Of the file of figures.
+    measurement: Option<Digest>,
+    /// Of the folder with the new generation in place.
+    model_sig: Digest,
+}
 
 /// Digests of the proofs' files.
 struct Proofs {
@@ -57,8 +66,9 @@ pub async fn finish(deps: &Deps, begun: Begun, record: &ModelRecord, measurement
     document::draft(&files, &begun, &after, proofs.grown.is_some())?;
     // The record takes the place of the model's with one rename, once the statement is signed.
     write_durably(&folder.join(NEXT_RECORD), record.to_text()?.as_bytes())?;
+    let model_sig = model_signature::sign_next(deps, record, &folder, NEXT_RECORD, &replaced(deps, &begun).await?)?;
     point("adaptation-proved");
-    state(deps, &begun, record, &after, &proofs, measured).await?;
+    state(deps, &begun, record, &after, &proofs, Cited { measurement: measured, model_sig }).await?;
     point("adaptation-signed");
     settle(deps, &record.name).await?;
     keep(&after);
@@ -71,6 +81,21 @@ pub async fn finish(deps: &Deps, begun: Begun, record: &ModelRecord, measurement
         root_after: after.root(),
         document: files.document(),
     })
+}
+
+/// Names of the checkpoints and moments in the model's folder that the new generation replaces.
+async fn replaced(deps: &Deps, begun: &Begun) -> Result<Vec<String>> {
+    let folder = deps.data.model(&begun.row.model);
+    let mut names = Vec::new();
+    for copy in copies::of_model(&deps.db, &begun.row.model).await? {
+        let path = deps.data.place(&copy.path)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let kept = [&begun.row.checkpoint, &begun.row.moments].contains(&&name);
+        if copy.kind != CopyKind::Export && path.parent() == Some(&folder) && !kept {
+            names.push(name);
+        }
+    }
+    Ok(names)
 }
 
 /// Neurons that were allowed to change, over all layers.
@@ -103,7 +128,7 @@ async fn state(
     record: &ModelRecord,
     after: &WeightTree,
     proofs: &Proofs,
-    measurement: Option<Digest>,
+    cited: Cited,
 ) -> Result<()> {
     let row = &begun.opened.row;
     let layout = after.layout().digest()?;
@@ -115,7 +140,7 @@ async fn state(
         trained.push((Digest::new(source.record_key.0), Digest::sha256(&source.record)));
     }
     let statement = Statement::new(
-        Subject::weights(&record.name, after.root()),
+        Subject::signed_weights(&record.name, after.root(), Some(cited.model_sig)),
         TrainingRun {
             model: record.name.clone(),
             manifest: manifest.statement.0,
@@ -136,7 +161,7 @@ async fn state(
                 neuron_count: count(begun),
                 sources: list_digest(trained)?,
                 source_count: begun.sources.len() as u64,
-                measurement,
+                measurement: cited.measurement,
             }),
             seed: outcome.seed,
             layout,

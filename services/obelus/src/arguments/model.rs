@@ -48,6 +48,11 @@ pub enum Model {
         /// The model
         name: String,
     },
+    /// Sign a model's folder again (`model.sig`): one from before there were signatures, or whose key was revoked
+    Sign {
+        /// The model
+        name: String,
+    },
     /// Give struck neurons back to the sources that stay: they begin anew, and only sinks of those sources are trained
     Repair(Repair),
     /// Write a model for other programs; a takedown finds what was written

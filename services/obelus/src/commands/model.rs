@@ -7,7 +7,9 @@ use obelus_auditor::{
     Deps, NotThere,
     case::OWNER,
     export::{self, Part},
+    model_signature,
 };
+use obelus_ledger::model_signing;
 use obelus_model::{ModelRecord, WeightFile, WeightTree};
 use obelus_store::models;
 use serde_json::{Value, json};
@@ -78,6 +80,12 @@ pub async fn run(deps: &Deps, command: &Model, quiet: bool, output: &Output) -> 
                 &root.to_string(),
                 &json!({ "root": root, "leaves": leaves, "seconds": seconds, "bytes": bytes }),
             )?;
+        }
+        Model::Sign { name } => {
+            let root = model_signature::sign_anew(deps, OWNER, name).await?;
+            let path = deps.data.model(name).join(model_signing::FILE_NAME);
+            let words = format!("{}: signed, sha256 {root}", path.display());
+            output.print(&words, &json!({ "signature": path, "sha256": root }))?;
         }
         Model::Export(arguments) => export(deps, arguments, output).await?,
     }
