@@ -30,13 +30,17 @@ pub enum Action {
     Undo,
     /// Judge what a takedown has done, and certify it.
     Verify,
+    /// Hand out everything about a certified case; this signs and logs what was handed out.
+    HandOut,
+    /// Replace keys and take the trust from them.
+    ManageKeys,
     /// Add people and roles.
     ManagePeople,
 }
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Register,
         Self::Export,
         Self::File,
@@ -48,6 +52,8 @@ impl Action {
         Self::Execute,
         Self::Undo,
         Self::Verify,
+        Self::HandOut,
+        Self::ManageKeys,
         Self::ManagePeople,
     ];
 
@@ -65,6 +71,8 @@ impl Action {
             Self::Execute => "execute",
             Self::Undo => "undo",
             Self::Verify => "verify",
+            Self::HandOut => "hand_out",
+            Self::ManageKeys => "manage_keys",
             Self::ManagePeople => "manage_people",
         }
     }

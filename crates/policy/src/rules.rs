@@ -138,7 +138,32 @@ mod tests {
         assert!(refusal.to_string().contains("legal_approver"));
     }
 
+    #[test]
+    fn keys_are_in_other_hands_than_cases() {
+        let rules = Rules::shipped().unwrap();
+        assert_eq!(rules.roles_for(Action::ManageKeys), ["key_custodian"]);
+        assert_eq!(rules.roles_for(Action::HandOut), ["auditor", "legal_reviewer", "verifier"]);
+        let custodian = ["key_custodian".to_owned()];
+        let may = |action: &Action| rules.permit(Actor { name: "kim", roles: &custodian }, *action, []).is_ok();
+        assert_eq!(Action::ALL.into_iter().filter(may).collect::<Vec<_>>(), [Action::ManageKeys]);
+    }
+
     proptest! {
+        /// Where nobody has acted yet, roles add up: one that permits is enough, and none takes anything away.
+        #[test]
+        fn a_person_may_do_exactly_what_one_of_their_roles_permits(
+            held in prop::sample::subsequence(all_roles(), 0..=all_roles().len()),
+            action in prop::sample::select(Action::ALL.to_vec()),
+        ) {
+            let rules = Rules::shipped().unwrap();
+            let permitted = rules.permit(Actor { name: "ana", roles: &held }, action, []);
+            let open_to = rules.roles_for(action);
+            prop_assert_eq!(permitted.is_ok(), held.iter().any(|role| open_to.contains(&role.as_str())));
+            if let Err(refusal) = permitted {
+                prop_assert!(open_to.iter().all(|role| refusal.to_string().contains(role)), "{}", refusal);
+            }
+        }
+
         /// Whatever a few people with every role try in whatever order, zeroing takes three of them, and a verdict is
         /// not given by whoever zeroed.
         #[test]

@@ -15,14 +15,16 @@ use obelus_ledger::{
     dsse::Envelope,
     statement::{AuditBundle, Predicate, Statement, Subject},
 };
+use obelus_policy::Action;
 use obelus_store::{approvals, audit, certificates, requests, statements, verifications};
 use serde_json::json;
 
 use crate::{
-    Deps, NotThere,
+    Deps, case,
     certificate_files::{self, CertificateFiles},
     durable::write_durably,
     exhibits,
+    fault::point,
     transparency::{self, append, sign},
 };
 
@@ -32,12 +34,27 @@ const PAGE: u64 = 1000;
 const AUTHORISATION: &str = include_str!("../../../policies/authz/roles.toml");
 const README: &str = include_str!("audit_bundle/README.txt");
 
-/// Makes the audit bundle of a case: the archive's bytes. The same case in the same state gives the same bytes.
+/// What the audit trail calls a bundle that was handed out.
+const HANDED_OUT: &str = "hand_out";
+
+/// Makes the audit bundle of a case and notes who has it: the archive's bytes. The same case in the same state gives the
+/// same bytes, however often it was handed out.
 ///
 /// # Errors
-/// When there is no such request, or it has no certificate yet.
-pub async fn make(deps: &Deps, reference: &str) -> Result<Vec<u8>> {
-    let request = requests::get(&deps.db, reference).await?.ok_or_else(|| NotThere::request(reference))?;
+/// When there is no such request, the person may not, or there is no certificate yet.
+pub async fn hand_out(deps: &Deps, by: &str, reference: &str) -> Result<Vec<u8>> {
+    let person = case::permitted(deps, by, Action::HandOut, Some(reference)).await?;
+    let archive = make(deps, reference).await?;
+    let detail = json!({ "sha256": Digest::sha256(&archive) }).to_string();
+    let write = deps.db.write().await?;
+    audit::append(&write, deps.now(), &person.name, HANDED_OUT, reference, &detail).await?;
+    write.commit().await?;
+    point("bundle-noted");
+    Ok(archive)
+}
+
+async fn make(deps: &Deps, reference: &str) -> Result<Vec<u8>> {
+    let request = case::existing(deps, reference).await?;
     let issued = certificates::of_request(&deps.db, reference).await?;
     ensure!(!issued.is_empty(), "{reference} has no certificate yet; obelus audit run {reference} issues it");
     let mut files = Files::new();
@@ -96,7 +113,7 @@ async fn case_document(deps: &Deps, request: &requests::Request) -> Result<serde
     }))
 }
 
-/// Everything that was recorded about the request, oldest first.
+/// What was recorded about the request, oldest first. Not who was handed a bundle: that would make the next one another.
 async fn timeline(deps: &Deps, reference: &str) -> Result<serde_json::Value> {
     let mut events = Vec::new();
     let mut after = 0;
@@ -105,7 +122,7 @@ async fn timeline(deps: &Deps, reference: &str) -> Result<serde_json::Value> {
         let Some(last) = page.last() else { return Ok(json!(events)) };
         after = last.id;
         let event = |e: &audit::Event| json!({ "at": e.happened_at.0, "action": e.action, "detail": e.detail });
-        events.extend(page.iter().map(event));
+        events.extend(page.iter().filter(|e| e.action != HANDED_OUT).map(event));
     }
 }
 
@@ -150,6 +167,7 @@ async fn signed_manifest(deps: &Deps, manifest: &Manifest) -> Result<Vec<u8>> {
         },
     );
     let position = append(deps, sign(deps, &statement)?).await?;
+    point("bundle-signed");
     let stored = statements::get(&deps.db, &position.digest).await?.context("the statement was just stored")?;
     let mut proofs = transparency::prove(deps, &[position.index]).await?;
     let place = Place { index: position.index, path: proofs.paths.pop().context("one leaf has one path")? };
@@ -157,6 +175,7 @@ async fn signed_manifest(deps: &Deps, manifest: &Manifest) -> Result<Vec<u8>> {
     let bundle = exhibits::bundle(deps, AuditBundle::ROLE, envelope, &place, &proofs.note)?;
     let bytes = canonical::to_bytes(&bundle)?;
     write_durably(&path, &bytes)?;
+    point("bundle-kept");
     Ok(bytes)
 }
 

@@ -18,8 +18,8 @@ use crate::{Deps, NotThere};
 /// The owner of the data directory, who acts where nobody is named. May not approve.
 pub const OWNER: &str = "owner";
 /// The roles of [`OWNER`].
-pub const OWNER_ROLES: [&str; 7] =
-    ["admin", "executor", "hold_officer", "intake", "legal_reviewer", "registrar", "requester"];
+pub const OWNER_ROLES: [&str; 8] =
+    ["admin", "executor", "hold_officer", "intake", "key_custodian", "legal_reviewer", "registrar", "requester"];
 /// Who judges a takedown where nobody is named: the program itself.
 pub const SERVICE: &str = "obelus-auditor";
 /// The roles of [`SERVICE`].

@@ -10,10 +10,12 @@ use obelus_ledger::{
     keys::Role,
     statement::{Predicate, Statement, Subject},
 };
-use obelus_store::log;
+use obelus_policy::Action;
+use obelus_store::{audit, log};
+use serde_json::{Value, json};
 
 use crate::{
-    Deps,
+    Deps, case,
     fault::point,
     keyring::{Distrust, Exclusive, Register},
     transparency::{self, append, sign},
@@ -84,14 +86,17 @@ struct Said {
 /// Replaces the key of a role. A replacement that was killed before it was in the log is finished instead.
 ///
 /// # Errors
-/// When the log and its published checkpoint do not agree; then no key has changed.
-pub async fn rotate(deps: &Deps, role: Role) -> Result<Rotated> {
+/// When the person may not, or the log and its published checkpoint do not agree; then no key has changed.
+pub async fn rotate(deps: &Deps, by: &str, role: Role) -> Result<Rotated> {
+    let person = case::permitted(deps, by, Action::ManageKeys, None).await?.name;
     let unfinished = finish(deps).await?;
     if let Some(rotated) = unfinished.rotated.into_iter().find(|rotated| rotated.role == role) {
         return Ok(rotated);
     }
     let (exclusive, mut register, entry) = begin(deps).await?;
     replace(deps, &mut register, role, entry, &exclusive)?;
+    let successor = register.current(role)?.keyid;
+    decided(deps, &person, "rotate_key", role, json!({ "successor": successor })).await?;
     apply(deps, &register, exclusive)?;
     let said = finish(deps).await?;
     said.rotated.into_iter().find(|rotated| rotated.role == role).context("the rotation was just registered")
@@ -102,7 +107,8 @@ pub async fn rotate(deps: &Deps, role: Role) -> Result<Rotated> {
 ///
 /// # Errors
 /// [`Refused`] when the reason, the time or the entry cannot be, or the key was revoked already; otherwise as [`rotate`].
-pub async fn revoke(deps: &Deps, which: Which, reason: &Reason) -> Result<Revoked> {
+pub async fn revoke(deps: &Deps, by: &str, which: Which, reason: &Reason) -> Result<Revoked> {
+    let person = case::permitted(deps, by, Action::ManageKeys, None).await?.name;
     let refuse = |why: String| Err(anyhow::Error::new(Refused(why)));
     if reason.text.trim().is_empty() || reason.text.len() > LONGEST_REASON_BYTES {
         return refuse(format!("a reason has 1 to {LONGEST_REASON_BYTES} bytes; everybody can read it"));
@@ -143,12 +149,14 @@ pub async fn revoke(deps: &Deps, which: Which, reason: &Reason) -> Result<Revoke
     }
     let text = reason.text.clone();
     register.revoke(&keyid, Distrust { reason: text, since, from_entry, at: now, salt: deps.salt()? })?;
+    decided(deps, &person, "revoke_key", role, json!({ "keyid": keyid, "fromEntry": from_entry })).await?;
     apply(deps, &register, exclusive)?;
     let said = finish(deps).await?;
     said.revoked.into_iter().find(|revoked| revoked.keyid == keyid).context("the revocation was just registered")
 }
 
-/// Puts into the log what a killed process left only in the register, and destroys the private keys that it left.
+/// Puts into the log what a killed process left only in the register, and destroys the private keys that it left. Takes no
+/// right: whoever decided it had one.
 ///
 /// # Errors
 /// When the log cannot be written.
@@ -169,6 +177,19 @@ async fn begin(deps: &Deps) -> Result<(Exclusive, Register, u64)> {
     let size = log::head(&deps.db).await?.size;
     ensure!(size >= checked.size, "the log became shorter while this ran; run obelus log check");
     Ok((exclusive, register, size))
+}
+
+/// Notes who changes keys, before they change: the register is a file and shares no transaction with the audit trail. Killed
+/// in between, the trail has one decision more than there are keys; never one less.
+async fn decided(deps: &Deps, person: &str, action: &str, role: Role, detail: Value) -> Result<()> {
+    let write = deps.db.write().await?;
+    audit::append(&write, deps.now(), person, action, &subject(role), &detail.to_string()).await?;
+    Ok(write.commit().await?)
+}
+
+/// How the log and the audit trail call the keys of a role.
+fn subject(role: Role) -> String {
+    format!("{role} key")
 }
 
 fn replace(deps: &Deps, register: &mut Register, role: Role, entry: u64, exclusive: &Exclusive) -> Result<()> {
@@ -215,7 +236,7 @@ async fn finish(deps: &Deps) -> Result<Said> {
 /// Puts a statement about a key into the log, unless it is there. Signing it again gives the same envelope: its time and
 /// salt were registered, the registrar's key cannot have changed in between, and Ed25519 draws nothing.
 async fn announce<P: Predicate>(deps: &Deps, role: Role, keyid: &Digest, predicate: P) -> Result<u64> {
-    let signed = sign(deps, &Statement::new(Subject::sha256(&format!("{role} key"), *keyid), predicate))?;
+    let signed = sign(deps, &Statement::new(Subject::sha256(&subject(role), *keyid), predicate))?;
     if let Some(index) = log::index_of(&deps.db, &signed.digest()?).await? {
         transparency::checkpoint(deps).await?;
         return Ok(index);

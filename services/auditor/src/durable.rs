@@ -8,6 +8,8 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
+use crate::fault::point;
+
 /// Writes a file whole or not at all, and on the device before it returns.
 ///
 /// # Errors
@@ -22,6 +24,7 @@ pub fn write_durably(path: &Path, bytes: &[u8]) -> Result<()> {
     file.write_all(bytes)
         .and_then(|()| file.sync_all())
         .with_context(|| format!("cannot write {}", partial.display()))?;
+    point("file-not-yet-named");
     fs::rename(&partial, path).with_context(|| format!("cannot put {} in place", path.display()))?;
     fs::File::open(folder).and_then(|f| f.sync_all()).with_context(|| format!("cannot flush {}", folder.display()))
 }

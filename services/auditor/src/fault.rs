@@ -48,6 +48,10 @@ pub const LOG_POINTS: [&str; 8] = [
     "log-checkpoint-write",
 ];
 
+/// Every point that handing out an audit bundle passes, in order. The last one is passed by every file that is written
+/// whole or not at all; here by the statement that is kept, and by the bundle.
+pub const BUNDLE_POINTS: [&str; 4] = ["bundle-signed", "bundle-kept", "bundle-noted", "file-not-yet-named"];
+
 /// Every point that the replacement and the revocation of a key pass, in order.
 pub const KEY_POINTS: [&str; 5] =
     ["key-made", "key-registered", "key-destroyed", "rotation-logged", "revocation-logged"];
@@ -62,6 +66,7 @@ pub fn point(name: &str) {
         &DESTRUCTION_POINTS,
         &EXPORT_STRIKE_POINTS,
         &KEY_POINTS,
+        &BUNDLE_POINTS,
         &LOG_POINTS,
     ];
     debug_assert!(known.iter().any(|points| points.contains(&name)), "unknown fault point {name}");

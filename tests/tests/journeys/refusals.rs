@@ -26,6 +26,53 @@ fn every_act_is_refused_to_the_wrong_role() {
 }
 
 #[test]
+fn bundles_and_keys_are_handed_out_and_changed_by_their_own_roles_alone() {
+    let here = Installation::trained();
+    for (name, role) in [("nina", "auditor"), ("kim", "key_custodian")] {
+        here.run(&["person", "add", name, "--role", role]).json(0);
+    }
+    let reference = here.approved(&here.survivor());
+    here.run(&["takedown", "execute", &reference]).json(0);
+    let audit = here.run(&["audit", "run", &reference]);
+    audit.json(audit.code.unwrap());
+
+    let [refused, first, second] = ["refused.zip", "first.zip", "second.zip"].map(|name| here.path(name));
+    let size = || here.run(&["log", "checkpoint"]).json(0)["size"].clone();
+    let before = size();
+    for person in ["emil", "kim"] {
+        let bundle = ["audit", "bundle", &reference, "--out", refused.to_str().unwrap(), "--as", person];
+        assert!(here.run(&bundle).refused(3).contains("auditor or legal_reviewer or verifier"), "{person}");
+    }
+    assert!(!refused.exists() && size() == before, "a refusal leaves no file and signs nothing");
+    // Having been handed out is no part of what is handed out.
+    let handed = here.run(&["audit", "bundle", &reference, "--out", first.to_str().unwrap(), "--as", "nina"]).json(0);
+    here.run(&["audit", "bundle", &reference, "--out", second.to_str().unwrap()]).json(0);
+    assert!(std::fs::read(&first).unwrap() == std::fs::read(&second).unwrap());
+    let trail = here.run(&["request", "show", &reference]).json(0)["trail"].clone();
+    let by: Vec<&str> = trail
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|e| e["action"] == "hand_out")
+        .map(|e| e["actor"].as_str().unwrap())
+        .collect();
+    assert_eq!(by, ["nina", "owner"]);
+    assert!(handed["sha256"].is_string());
+
+    let keys = here.run(&["keys", "list"]).json(0);
+    for person in ["nina", "emil"] {
+        for act in [&["keys", "rotate", "issuer"][..], &["keys", "revoke", "issuer", "--reason", "x"]] {
+            let act = [act, &["--as", person]].concat();
+            assert!(here.run(&act).refused(3).contains("key_custodian"), "{act:?}");
+        }
+    }
+    assert!(here.run(&["keys", "rotate", "issuer", "--as", "nobody"]).refused(2).contains("no person"));
+    assert_eq!(here.run(&["keys", "list"]).json(0), keys, "a refusal changes no key");
+    here.run(&["keys", "rotate", "issuer", "--as", "kim"]).json(0);
+    here.run(&["keys", "revoke", "model", "--reason", "x", "--as", "kim"]).json(0);
+}
+
+#[test]
 fn no_single_person_files_approves_and_executes() {
     let here = Installation::trained();
     let roles = ["requester", "legal_approver", "executor", "verifier"];

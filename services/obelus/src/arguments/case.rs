@@ -139,6 +139,9 @@ pub enum Audit {
         /// The ZIP
         #[arg(long)]
         out: PathBuf,
+        /// Who hands it out
+        #[arg(long = "as", value_name = "PERSON")]
+        person: Option<String>,
     },
 }
 

@@ -52,6 +52,9 @@ pub enum Keys {
     Rotate {
         /// log, issuer, registrar or model
         role: String,
+        /// Who replaces it
+        #[arg(long = "as", value_name = "PERSON")]
+        person: Option<String>,
     },
     /// Take the trust from a key, replacing it if it is in use; the log says so
     Revoke {
@@ -66,6 +69,9 @@ pub enum Keys {
         /// First entry of the log at which it does not count [default: the next]
         #[arg(long, value_name = "N")]
         from_entry: Option<u64>,
+        /// Who revokes it
+        #[arg(long = "as", value_name = "PERSON")]
+        person: Option<String>,
     },
     /// Write what a verifier needs to trust
     ExportTrust {

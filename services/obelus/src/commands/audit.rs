@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use anyhow::{Context as _, Result};
 use obelus_auditor::{
     Deps, audit_bundle,
-    case::SERVICE,
+    case::{OWNER, SERVICE},
     certification,
     durable::write_durably,
     verification::{self, Results},
@@ -26,7 +26,9 @@ pub async fn run(deps: &Deps, command: &Audit, output: &Output) -> Result<Answer
         Audit::Run { reference, source, model, protocol, baseline, person } => {
             (reference, source, model, protocol, baseline, person)
         }
-        Audit::Bundle { reference, out } => return bundle(deps, reference, out, output).await,
+        Audit::Bundle { reference, out, person } => {
+            return bundle(deps, person.as_deref().unwrap_or(OWNER), reference, out, output).await;
+        }
     };
     let (run, results, certificate) = match (reference, source, model) {
         (Some(reference), ..) => {
@@ -75,8 +77,8 @@ pub async fn run(deps: &Deps, command: &Audit, output: &Output) -> Result<Answer
     Ok(if results.judgement.verdict == Verdict::NotVerified { Answer::No } else { Answer::Done })
 }
 
-async fn bundle(deps: &Deps, reference: &str, out: &Path, output: &Output) -> Result<Answer> {
-    let archive = audit_bundle::make(deps, reference).await?;
+async fn bundle(deps: &Deps, by: &str, reference: &str, out: &Path, output: &Output) -> Result<Answer> {
+    let archive = audit_bundle::hand_out(deps, by, reference).await?;
     write_durably(out, &archive)?;
     let digest = Digest::sha256(&archive);
     let words = format!(

@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 use anyhow::{Context as _, Result};
 use obelus_auditor::{
     Deps,
+    case::OWNER,
     custody::{self, Reason, Which},
     keyring::RegisteredKey,
 };
@@ -31,8 +32,9 @@ const SHORTEST_ID: usize = 8;
 pub async fn run(deps: &Deps, command: &Keys, output: &Output) -> Result<Answer> {
     match command {
         Keys::List => list(deps, output)?,
-        Keys::Rotate { role } => {
-            let rotated = custody::rotate(deps, self::role(role)?).await?;
+        Keys::Rotate { role, person } => {
+            let by = person.as_deref().unwrap_or(OWNER);
+            let rotated = custody::rotate(deps, by, self::role(role)?).await?;
             let words = format!(
                 "{role}: {} is retired, {} signs from now on; entry {} of the log says so.\nVerifiers need the new trusted \
                  root: obelus keys export-trust",
@@ -43,10 +45,11 @@ pub async fn run(deps: &Deps, command: &Keys, output: &Output) -> Result<Answer>
             });
             output.print(&words, &document)?;
         }
-        Keys::Revoke { key, reason, since, from_entry } => {
+        Keys::Revoke { key, reason, since, from_entry, person } => {
+            let by = person.as_deref().unwrap_or(OWNER);
             let since = since.as_deref().map(time).transpose()?;
             let reason = Reason { text: reason.clone(), since, from_entry: *from_entry };
-            let revoked = custody::revoke(deps, which(deps, key)?, &reason).await?;
+            let revoked = custody::revoke(deps, by, which(deps, key)?, &reason).await?;
             let keyid = revoked.keyid;
             let words = format!(
                 "{} key {keyid} is revoked: nothing of it counts from entry {} of the log on; entry {} says so.\nVerifiers \
