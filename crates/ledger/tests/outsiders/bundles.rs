@@ -10,12 +10,10 @@ use obelus_ledger::{
     trust::{TrustedKey, TrustedRoot},
     verify::Input,
 };
+use obelus_testkit::outsiders::{Folder, check, flipped, node};
 use serde_json::Value;
 
-use crate::{
-    fixture::{Fixture, ORIGIN, at, private_key, refusal, trusted_root},
-    tools::{Folder, check, flipped, node},
-};
+use crate::fixture::{Fixture, ORIGIN, at, private_key, refusal, trusted_root};
 
 const ENTRY: &str = "/verificationMaterial/tlogEntries/0";
 

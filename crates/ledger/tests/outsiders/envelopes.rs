@@ -8,11 +8,9 @@ use obelus_ledger::{
     dsse::{Envelope, IN_TOTO, pre_authentication_encoding},
     keys::{PrivateKey, PublicKey, Role, Signer as _},
 };
+use obelus_testkit::outsiders::{Folder, check, flipped, openssl, python, said};
 
-use crate::{
-    fixture::{Fixture, private_key},
-    tools::{Folder, check, flipped, openssl, python, said},
-};
+use crate::fixture::{Fixture, private_key};
 
 fn key(role: Role) -> PublicKey {
     private_key(role).public_key()

@@ -14,12 +14,10 @@ use obelus_ledger::{
     tile_edge::TileEdge,
     tlog_proof::TlogProof,
 };
+use obelus_testkit::outsiders::{Folder, check, flipped, go};
 use serde_json::json;
 
-use crate::{
-    fixture::{Fixture, ORIGIN, private_key},
-    tools::{Folder, check, flipped, go},
-};
+use crate::fixture::{Fixture, ORIGIN, private_key};
 
 fn log_key() -> PublicKey {
     private_key(Role::Log).public_key()

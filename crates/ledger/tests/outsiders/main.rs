@@ -14,4 +14,3 @@ mod models;
 #[allow(dead_code, reason = "shared with the tests of certificates, which use more of it")]
 #[path = "../certificate/statements.rs"]
 mod statements;
-mod tools;

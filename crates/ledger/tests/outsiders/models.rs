@@ -9,9 +9,8 @@ use obelus_ledger::{
     model_key::ModelPrivateKey,
     model_signing::{FILE_NAME, ModelFile, root_digest, sign},
 };
+use obelus_testkit::outsiders::{Folder, check, flipped, openssl, python, said};
 use serde_json::Value;
-
-use crate::tools::{Folder, check, flipped, openssl, python, said};
 
 /// Two names that sort differently as texts and as paths, and one that is not ASCII.
 const FILES: [&str; 6] =

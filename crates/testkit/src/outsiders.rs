@@ -1,10 +1,18 @@
-//! How an outside verifier is found, started and understood. Not here: what it is given.
+//! How a verifier that others wrote is found, started and understood. Not here: what it is given, and what it is asked
+//! (`tests/outsiders/` of the checkout).
+//!
+//! Functions that look for one give none where it is missing, after saying so; under CI that is a failure.
 
 use std::{
+    env,
+    ffi::OsStr,
     fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     process::{Command, Output},
 };
+
+use tempfile::TempDir;
 
 /// What the tests use of Go's golang.org/x/mod, as Debian's golang-golang-x-mod-dev installs it.
 const GO_PATH: &str = "/usr/share/gocode";
@@ -29,10 +37,11 @@ fn installed(folder: &str, pins: &str) -> Option<PathBuf> {
 
 /// Says that a verifier is missing; under CI that is a failure.
 fn missing<T>(what: &str) -> Option<T> {
-    let must = std::env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "false" | "0"));
+    let must = env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "false" | "0"));
     let missing = format!("{what}. Install it: cargo xtask setup");
     assert!(!must, "{missing}");
-    eprintln!("SKIPPED, nothing is shown: {missing}");
+    // A test that cannot be told why nothing was shown has nothing else to say either.
+    let _ = writeln!(io::stderr(), "SKIPPED, nothing is shown: {missing}");
     None
 }
 
@@ -42,7 +51,7 @@ fn works(program: &str, argument: &str) -> bool {
 
 /// One of the Python scripts, with the pinned packages and no others.
 pub fn python(name: &str) -> Option<Command> {
-    let packages = installed("python", include_str!("../../../../tests/outsiders/requirements.txt"))?;
+    let packages = installed("python", include_str!("../../../tests/outsiders/requirements.txt"))?;
     let mut command = Command::new("python3");
     command.arg(script(name)).env("PYTHONPATH", packages).env("PYTHONNOUSERSITE", "1");
     Some(command)
@@ -50,13 +59,16 @@ pub fn python(name: &str) -> Option<Command> {
 
 /// One of the JavaScript programs, with the pinned packages.
 pub fn node(name: &str) -> Option<Command> {
-    let packages = installed("npm", include_str!("../../../../tests/outsiders/package-lock.json"))?;
+    let packages = installed("npm", include_str!("../../../tests/outsiders/package-lock.json"))?;
     let mut command = Command::new("node");
     command.arg(script(name)).current_dir(packages);
     Some(command)
 }
 
 /// The Go program, built into `folder`; Go's own cache makes that quick from the second time on.
+///
+/// # Panics
+/// When it does not build.
 pub fn go(name: &str, folder: &Folder) -> Option<Command> {
     if !works("go", "version") || !Path::new(GO_PATH).join("src/golang.org/x/mod/sumdb/tlog").is_dir() {
         return missing("go or its package golang.org/x/mod is missing");
@@ -65,14 +77,38 @@ pub fn go(name: &str, folder: &Folder) -> Option<Command> {
     let mut build = Command::new("go");
     // Offline: what Debian installed is used, and nothing is fetched.
     build.env("GO111MODULE", "off").env("GOPATH", GO_PATH).env("GOFLAGS", "").env("GOPROXY", "off");
-    let built = build.args(["build", "-o"]).arg(&program).arg(script(name)).output().unwrap();
+    let built =
+        build.args(["build", "-o"]).arg(&program).arg(script(name)).output().expect("go was there a moment ago");
     assert!(built.status.success(), "{}", said(&built));
     Some(Command::new(program))
 }
 
 /// OpenSSL's program.
 pub fn openssl() -> Option<Command> {
-    if works("openssl", "version") { Some(Command::new("openssl")) } else { missing("openssl is missing") }
+    program("openssl", "version")
+}
+
+/// A program of the system, if it does `trial`.
+pub fn program(name: &str, trial: &str) -> Option<Command> {
+    if works(name, trial) { Some(Command::new(name)) } else { missing(&format!("{name} is missing")) }
+}
+
+/// The script that hands PDF files to qpdf and poppler.
+pub fn pdf() -> Option<Command> {
+    program("qpdf", "--version")?;
+    program("pdfdetach", "-v")?;
+    let mut command = Command::new("sh");
+    command.arg(script("check_pdf.sh"));
+    Some(command)
+}
+
+/// One of our own verifiers that share no code with the product, as `python/check_mask.py`; it needs nothing but the
+/// language.
+pub fn independent(interpreter: impl AsRef<OsStr>, name: &str) -> Option<Command> {
+    let interpreter = interpreter.as_ref();
+    let mut command = program(&interpreter.to_string_lossy(), "--version")?;
+    command.arg(checkout().join("verifiers").join(name));
+    Some(command)
 }
 
 /// Everything that a program printed.
@@ -81,39 +117,53 @@ pub fn said(output: &Output) -> String {
 }
 
 /// A folder of one test, removed at the end.
-pub struct Folder(PathBuf);
+#[derive(Debug)]
+pub struct Folder(TempDir);
 
 impl Folder {
+    /// An empty one, with a name that says whose it is.
+    ///
+    /// # Panics
+    /// When the system has no room for temporary files.
     pub fn new(name: &str) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("outsiders-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        Self(folder)
+        let folder = TempDir::with_prefix(format!("outsiders-{name}-"));
+        Self(folder.expect("a test needs a temporary directory"))
     }
 
+    /// A path in it.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.0.path().join(name)
     }
 
     /// Writes a file, its folders too.
+    ///
+    /// # Panics
+    /// When it cannot be written.
     pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, bytes).unwrap();
+        let folder = path.parent().expect("a file lies in a folder");
+        fs::create_dir_all(folder).expect("a test may write into its folder");
+        fs::write(&path, bytes).expect("a test may write into its folder");
         path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // A folder that stays behind harms nobody and must not hide the failure of a test.
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
 /// Runs a verifier on files or folders by their names, and compares whether it accepts each with what is expected; gives
 /// what it printed.
+///
+/// # Panics
+/// When it judges otherwise, or says nothing about a file.
 pub fn check(mut command: Command, folder: &Folder, expected: &[(String, bool)]) -> String {
-    let output = command.args(expected.iter().map(|(name, _)| folder.path(name))).output().unwrap();
+    command.args(expected.iter().map(|(name, _)| folder.path(name)));
+    judges(command, folder, expected)
+}
+
+/// As [`check`], of a command that has its arguments already.
+///
+/// # Panics
+/// When it judges otherwise, or says nothing about a file.
+pub fn judges(mut command: Command, folder: &Folder, expected: &[(String, bool)]) -> String {
+    let output = command.output().expect("a verifier that was found can be started");
     let said = said(&output);
     let mut wrong = Vec::new();
     for (name, accepted) in expected {
@@ -137,6 +187,9 @@ pub fn check(mut command: Command, folder: &Folder, expected: &[(String, bool)])
 }
 
 /// The bytes with one bit turned.
+///
+/// # Panics
+/// When there is no such byte.
 pub fn flipped(bytes: &[u8], at: usize) -> Vec<u8> {
     let mut changed = bytes.to_vec();
     changed[at] ^= 1 << (at % 8);
