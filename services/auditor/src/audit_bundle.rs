@@ -20,11 +20,11 @@ use obelus_store::{approvals, audit, certificates, requests, statements, verific
 use serde_json::json;
 
 use crate::{
-    Deps, case,
-    certificate_files::{self, CertificateFiles},
+    Deps, case, certificate_files,
     durable::write_durably,
     exhibits,
     fault::point,
+    standing,
     transparency::{self, append, sign},
 };
 
@@ -67,8 +67,7 @@ async fn make(deps: &Deps, reference: &str) -> Result<Vec<u8>> {
     }
     add("policies/authorisation.toml".to_owned(), AUTHORISATION.as_bytes().to_vec());
     for row in &issued {
-        let bundle = certificate_files::write(deps, row).await?;
-        let written = CertificateFiles::of(bundle.parent().context("a certificate lies in a folder")?, &row.id);
+        let written = certificate_files::hand_out(deps, row).await?;
         for path in written.all() {
             let name = path.file_name().and_then(|name| name.to_str()).context("a certificate's files have names")?;
             add(format!("certificates/{name}"), read(path)?);
@@ -142,19 +141,19 @@ fn statements_of(deps: &Deps, evidence: &CertificateDocument) -> Result<Vec<(Str
     Ok(bundles)
 }
 
-/// The signed statement about a manifest: the one that was made for the same manifest before, or a new one.
+/// The signed statement about a manifest: the one that was made for the same manifest before, unless a key under it was
+/// revoked since, or a new one.
 async fn signed_manifest(deps: &Deps, manifest: &Manifest) -> Result<Vec<u8>> {
     let digest = Digest::sha256(manifest.to_bytes()?);
     let path = deps.data.certificates().join(format!("{}.audit-bundle.json", manifest.request));
     if path.is_file() {
         let bytes = read(&path)?;
         let kept: Bundle = canonical::from_bytes(&bytes).with_context(|| format!("{} is damaged", path.display()))?;
-        let said = Statement::<AuditBundle>::verify(
-            &kept.dsse_envelope,
-            &deps.keys.verifier(AuditBundle::ROLE, &kept.dsse_envelope)?,
-        );
+        let kept = kept.dsse_envelope;
+        let said = Statement::<AuditBundle>::verify(&kept, &deps.keys.verifier(AuditBundle::ROLE, &kept)?);
         if said.is_ok_and(|said| said.subject().digest.sha256 == Some(digest)) {
-            return Ok(bytes);
+            let Some(objection) = standing::objection(deps, &bytes, None)? else { return Ok(bytes) };
+            tracing::info!("the statement in {} is made anew: {objection}", path.display());
         }
     }
     let statement = Statement::new(

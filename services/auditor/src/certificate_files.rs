@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
+use obelus_core::Digest;
 use obelus_ledger::{
     bundle::{Bundle, Place},
     canonical,
@@ -24,6 +25,7 @@ use crate::{
     Deps, certificate_pdf,
     durable::write_durably,
     exhibits::{self, statement},
+    standing,
     zeroing::proof_path,
 };
 
@@ -59,6 +61,45 @@ impl CertificateFiles {
     pub fn all(&self) -> [&Path; 5] {
         [&self.bundle, &self.evidence, &self.log_proof, &self.row_proof, &self.pdf]
     }
+}
+
+/// The files of a certificate for somebody outside, written where they are missing.
+///
+/// # Errors
+/// When a statement that it rests on is missing, or does not count because its key was revoked.
+pub async fn hand_out(deps: &Deps, row: &certificates::Certificate) -> Result<CertificateFiles> {
+    let bundle = write(deps, row).await?;
+    let files = CertificateFiles::of(bundle.parent().context("a certificate lies in a folder")?, &row.id);
+    standing::certificate(deps, &row.id, &files)?;
+    Ok(files)
+}
+
+/// The statements that the certificate of a judged run cites, in log order.
+///
+/// # Errors
+/// When the takedown has no signed erasure, or the run was not judged.
+pub(crate) async fn cited(deps: &Deps, reference: &str, run: &verifications::Run) -> Result<Vec<(Exhibit, Digest)>> {
+    let erasure_row = erasures::get(&deps.db, reference).await?.context("the takedown has no erasure")?;
+    let erasure_digest = erasure_row.statement.context("the erasure is not signed")?.0;
+    let erasure: Statement<Erasure> = statement(deps, &erasure_digest).await?;
+    let lineage = lineage(deps, &run.model).await?;
+    let campaign = campaigns::get(&deps.db, &lineage).await?.context("the model has a campaign")?;
+    Ok(vec![
+        (Exhibit::Campaign, campaign.statement.0),
+        (Exhibit::Manifest, erasure.predicate.manifest),
+        (Exhibit::Training, erasure.predicate.training),
+        (Exhibit::Protocol, run.protocol_statement.0),
+        (Exhibit::Erasure, erasure_digest),
+        (Exhibit::Verification, run.statement.context("a judged run has a statement")?.0),
+    ])
+}
+
+/// The lineage of a model.
+///
+/// # Errors
+/// When there is no such model.
+pub(crate) async fn lineage(deps: &Deps, model: &str) -> Result<String> {
+    Ok(models::get(&deps.db, model).await?.context("a takedown names a model")?.lineage)
 }
 
 /// Writes the files of a certificate that are not there; gives the bundle's path.
@@ -138,25 +179,16 @@ async fn evidence(
     row: &certificates::Certificate,
     files: &CertificateFiles,
 ) -> Result<CertificateDocument> {
-    let erasure_row = erasures::get(&deps.db, &row.request).await?.context("the certificate has no erasure")?;
-    let erasure_digest = erasure_row.statement.context("the erasure is not signed")?.0;
-    let erasure: Statement<Erasure> = statement(deps, &erasure_digest).await?;
     let run = verifications::get(&deps.db, &row.verification_run).await?.context("the certificate has no run")?;
-    let model = models::get(&deps.db, &row.model).await?.context("the certificate names a model")?;
-    let campaign = campaigns::get(&deps.db, &model.lineage).await?.context("the model has a campaign")?;
-    let exhibits = [
-        (Exhibit::Campaign, campaign.statement.0),
-        (Exhibit::Manifest, erasure.predicate.manifest),
-        (Exhibit::Training, erasure.predicate.training),
-        (Exhibit::Protocol, run.protocol_statement.0),
-        (Exhibit::Erasure, erasure_digest),
-        (Exhibit::Verification, run.statement.context("a judged run has a statement")?.0),
-        (Exhibit::Certificate, row.statement.0),
-    ];
-    let manifest = erasure.predicate.manifest;
-    let exhibits = exhibits::collect(deps, &model.lineage, &exhibits).await?;
+    let mut exhibits = cited(deps, &row.request, &run).await?;
+    let of = |exhibit| exhibits.iter().find(|(of, _)| *of == exhibit).map(|(_, digest)| *digest);
+    let erasure = of(Exhibit::Erasure).context("a certificate cites an erasure")?;
+    let erasure: Statement<Erasure> = statement(deps, &erasure).await?;
+    exhibits.push((Exhibit::Certificate, row.statement.0));
+    let lineage = lineage(deps, &row.model).await?;
+    let exhibits = exhibits::collect(deps, &lineage, &exhibits).await?;
     let struck = requests::sources(&deps.db, &row.request).await?;
-    let sources = exhibits::presences(deps, &model.lineage, &struck, &manifest).await?;
+    let sources = exhibits::presences(deps, &lineage, &struck, &erasure.predicate.manifest).await?;
     let folder = deps.data.model(&row.model);
     let layout = checkpoint_layout(&WeightFile::open(&ModelRecord::open(&folder)?.checkpoint_path(&folder))?)?;
     ensure!(

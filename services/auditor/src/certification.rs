@@ -15,7 +15,7 @@ use crate::{
     Deps, certificate_files,
     exhibits::statement,
     fault::point,
-    targets,
+    standing, targets,
     transparency::{publish, sign},
     verification::{self, Results},
 };
@@ -25,7 +25,8 @@ const DAY_US: i64 = 86_400_000_000;
 /// Issues the certificate of a judged takedown, or gives the one that was issued. The document is on disk afterwards.
 ///
 /// # Errors
-/// When the takedown was not judged.
+/// When the takedown was not judged, or a statement that the certificate rests on does not count because its key was
+/// revoked.
 pub async fn certify(deps: &Deps, reference: &str) -> Result<(certificates::Certificate, PathBuf)> {
     let run = verifications::of_request(&deps.db, reference).await?.pop();
     let run = run.filter(|run| run.phase == RunPhase::Judged);
@@ -36,9 +37,9 @@ pub async fn certify(deps: &Deps, reference: &str) -> Result<(certificates::Cert
         None => issue(deps, reference, &run).await?,
     };
     point("certificate-signed");
-    let path = certificate_files::write(deps, &row).await?;
+    let files = certificate_files::hand_out(deps, &row).await?;
     point("certificate-written");
-    Ok((row, path))
+    Ok((row, files.bundle))
 }
 
 async fn issue(deps: &Deps, reference: &str, run: &verifications::Run) -> Result<certificates::Certificate> {
@@ -48,6 +49,8 @@ async fn issue(deps: &Deps, reference: &str, run: &verifications::Run) -> Result
     let training: Statement<TrainingRun> = statement(deps, &erasure.predicate.training).await?;
     let results = verification::stored(run)?;
     let protocol = Protocol::parse(std::str::from_utf8(&run.protocol).context("the protocol is not text")?)?;
+    let lineage = certificate_files::lineage(deps, &run.model).await?;
+    standing::certifiable(deps, reference, &lineage, &certificate_files::cited(deps, reference, run).await?).await?;
     let now = deps.now();
     let write = deps.db.write().await?;
     let id = certificates::reserve(&write, now).await?;

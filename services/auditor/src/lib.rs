@@ -20,6 +20,7 @@ pub mod model_signature;
 pub mod plan;
 pub mod provenance;
 pub mod registration;
+mod standing;
 pub mod strike;
 pub mod subject;
 pub mod training;

@@ -1,5 +1,5 @@
-//! An installation in a temporary folder, and the program run on it. One small trained installation is made once and
-//! copied for every test that needs it: a data directory may be copied and moved.
+//! An installation in a temporary folder, and the program run on it. A small trained installation, and one with a certified
+//! case, are made once and copied for every test that needs them: a data directory may be copied and moved.
 
 use std::{
     fs,
@@ -72,8 +72,27 @@ impl Installation {
     /// A copy of the small trained installation.
     pub fn trained() -> Self {
         let installation = Self::empty();
-        copy(&prepared(), &installation.data());
+        copy(&prepared("trained", train), &installation.data());
         installation
+    }
+
+    /// A copy of the trained installation after a takedown of the first of its panel: one certificate, no bundle yet.
+    pub fn certified() -> Self {
+        let installation = Self::empty();
+        copy(&prepared("certified", certify), &installation.data());
+        installation
+    }
+
+    /// Reference and certificate of the one case.
+    pub fn case(&self) -> (String, String) {
+        let list = self.run(&["certificate", "list"]).json(0);
+        let text = |field: &str| list[0][field].as_str().unwrap().to_owned();
+        (text("request"), text("id"))
+    }
+
+    /// Entries of the log.
+    pub fn entries(&self) -> u64 {
+        self.run(&["log", "checkpoint"]).json(0)["size"].as_u64().unwrap()
     }
 
     /// Adds an environment variable to every command.
@@ -209,24 +228,23 @@ impl Installation {
     }
 }
 
-/// The small trained installation: made by the first test that asks, kept beside the build, made anew for another
-/// program.
-fn prepared() -> PathBuf {
+/// An installation that is made by the first test that asks, kept beside the build, and made anew for another program.
+fn prepared(kind: &str, make: fn() -> Installation) -> PathBuf {
     let program = Path::new(env!("CARGO_BIN_EXE_obelus-under-test"));
     let built = fs::metadata(program).unwrap().modified().unwrap();
     let age = built.duration_since(std::time::UNIX_EPOCH).unwrap().as_micros();
     let root = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let place = root.join(format!("trained-{age}"));
-    let lock = fs::File::create(root.join("trained.lock")).unwrap();
+    let place = root.join(format!("{kind}-{age}"));
+    let lock = fs::File::create(root.join(format!("{kind}.lock"))).unwrap();
     lock.lock().unwrap();
     if !place.exists() {
         for old in fs::read_dir(root).unwrap().flatten() {
-            if old.file_name().to_string_lossy().starts_with("trained-") {
+            if old.file_name().to_string_lossy().starts_with(&format!("{kind}-")) {
                 fs::remove_dir_all(old.path()).unwrap();
             }
         }
-        let made = train();
-        let partial = root.join("trained.partial");
+        let made = make();
+        let partial = root.join(format!("{kind}.partial"));
         let _ = fs::remove_dir_all(&partial);
         copy(&made.data(), &partial);
         fs::rename(&partial, &place).unwrap();
@@ -250,7 +268,16 @@ fn train() -> Installation {
     installation
 }
 
-fn copy(from: &Path, to: &Path) {
+fn certify() -> Installation {
+    let installation = Installation::trained();
+    let reference = installation.approved(&installation.panel()[0]);
+    installation.run(&["takedown", "execute", &reference, "--as", "emil"]).json(0);
+    let audit = installation.run(&["audit", "run", &reference]);
+    audit.json(audit.code.unwrap());
+    installation
+}
+
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     fs::set_permissions(to, fs::metadata(from).unwrap().permissions()).unwrap();
     for entry in fs::read_dir(from).unwrap().flatten() {

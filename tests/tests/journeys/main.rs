@@ -3,6 +3,7 @@
 
 mod adaptations;
 mod bench;
+mod bundles;
 mod case;
 mod controls;
 mod crash;

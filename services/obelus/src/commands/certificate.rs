@@ -54,10 +54,9 @@ pub async fn run(deps: &Deps, command: &Certificate, output: &Output) -> Result<
         }
         Certificate::Download { id, out } => {
             let row = existing(deps, id).await?;
-            let path = certificate_files::write(deps, &row).await?;
+            let from = certificate_files::hand_out(deps, &row).await?;
             fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
-            let folder = path.parent().context("a certificate lies in a folder")?;
-            let (from, to) = (CertificateFiles::of(folder, id), CertificateFiles::of(out, id));
+            let to = CertificateFiles::of(out, id);
             let mut written = Vec::new();
             for (from, to) in from.all().into_iter().zip(to.all()) {
                 fs::copy(from, to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
