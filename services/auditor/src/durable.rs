@@ -16,6 +16,8 @@ use crate::fault::point;
 /// When the folder cannot be written.
 pub fn write_durably(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().context("a file lies in a folder")?;
+    // Of a bare name the folder is the one that the program was started in.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");

@@ -66,6 +66,16 @@ fn a_bundle_that_is_killed_at_any_step_is_there_whole_or_not_at_all() {
 }
 
 #[test]
+fn a_bundle_may_have_a_bare_name_in_the_folder_of_the_moment() {
+    let here = Installation::certified();
+    let (reference, _) = here.case();
+    let mut command = here.command(&["audit", "bundle", &reference, "--out", "case.zip"]);
+    let output = command.current_dir(here.path("")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    verifies(&here, "case.zip");
+}
+
+#[test]
 fn a_bundle_that_is_killed_at_any_moment_ends_the_same() {
     let here = Installation::certified();
     let (reference, _) = here.case();
