@@ -103,6 +103,7 @@ fn programs_of_tests() -> Vec<(&'static str, Missing)> {
         ("qpdf", "qpdf", verifies, works("qpdf", &["--version"])),
         // pdfdetach, which comes with it, ends with an error when it is asked for its version.
         ("poppler-utils", "pdfdetach", verifies, works("pdfinfo", &["-v"])),
+        ("unzip", "unzip", verifies, works("unzip", &["-v"])),
         ("nodejs", "node", verifies, works("node", &["--version"])),
         ("chromium", "chromium", "shows in tests what a page says", works("chromium", &["--version"])),
         ("chromium-driver", "chromedriver", "drives chromium in tests", works("chromedriver", &["--version"])),
