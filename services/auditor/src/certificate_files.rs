@@ -25,7 +25,7 @@ use crate::{
     Deps, certificate_pdf,
     durable::write_durably,
     exhibits::{self, statement},
-    standing,
+    standing, transparency,
     zeroing::proof_path,
 };
 
@@ -68,10 +68,40 @@ impl CertificateFiles {
 /// # Errors
 /// When a statement that it rests on is missing, or does not count because its key was revoked.
 pub async fn hand_out(deps: &Deps, row: &certificates::Certificate) -> Result<CertificateFiles> {
-    let bundle = write(deps, row).await?;
+    let bundle = deps.data.resolve(&row.path)?;
     let files = CertificateFiles::of(bundle.parent().context("a certificate lies in a folder")?, &row.id);
+    if files.evidence.is_file() {
+        renew(deps, &files).await?;
+    }
+    write(deps, row).await?;
     standing::certificate(deps, &row.id, &files)?;
     Ok(files)
+}
+
+/// Puts a certificate whose checkpoint was signed with a log key that was revoked since under the checkpoint of now: the
+/// statements and their entries stay, only what leads to a signed root is another. Of what is derived from the evidence
+/// the page is taken away, so that all of it is made again.
+async fn renew(deps: &Deps, files: &CertificateFiles) -> Result<()> {
+    let mut evidence = read_evidence(files)?;
+    if standing::is_under_revoked_log_key(deps, &evidence)? {
+        let indices: Vec<u64> = evidence.exhibits.iter().chain(&evidence.extensions).map(|l| l.index).collect();
+        let proofs = transparency::prove(deps, &indices).await?;
+        for (logged, path) in evidence.exhibits.iter_mut().chain(&mut evidence.extensions).zip(proofs.paths) {
+            logged.path = path;
+        }
+        evidence.checkpoint = proofs.note;
+        write_durably(&files.evidence, &canonical::to_bytes(&evidence)?)?;
+    }
+    if !files.bundle.is_file() || !files.pdf.is_file() {
+        return Ok(());
+    }
+    let bundle = fs::read(&files.bundle).with_context(|| format!("cannot read {}", files.bundle.display()))?;
+    // Killed in between, the bundle is still under the old checkpoint.
+    let is_under = |bundle: Bundle| bundle.note().is_ok_and(|note| note == evidence.checkpoint);
+    if !canonical::from_bytes::<Bundle>(&bundle).is_ok_and(is_under) {
+        fs::remove_file(&files.pdf).with_context(|| format!("cannot remove {}", files.pdf.display()))?;
+    }
+    Ok(())
 }
 
 /// The statements that the certificate of a judged run cites, in log order.

@@ -144,6 +144,12 @@ pub async fn revoke(deps: &Deps, by: &str, which: Which, reason: &Reason) -> Res
     if from_entry > size {
         return refuse(format!("the log has {size} entries; distrust begins at one of 0 to {size}"));
     }
+    if in_use && role == Role::Log && from_entry < size {
+        return refuse(format!(
+            "the checkpoint over the log's {size} entries is signed with this key, so that it counts up to there: leave \
+             --from-entry out, or first obelus keys rotate log"
+        ));
+    }
     if in_use {
         replace(deps, &mut register, role, size, &exclusive)?;
     }

@@ -10,7 +10,7 @@ use obelus_core::Digest;
 use obelus_ledger::{
     bundle::Place,
     canonical,
-    certificate::Exhibit,
+    certificate::{CertificateDocument, Exhibit},
     verify::{Check, Input, verify},
 };
 
@@ -55,6 +55,17 @@ pub(crate) async fn certifiable(
         );
     }
     Ok(())
+}
+
+/// Whether a certificate is refused, and its checkpoint was signed with a log key that no longer counts there. Where the
+/// log's key was revoked and the certificate still verifies, its files stay as they are.
+///
+/// # Errors
+/// When the register of keys cannot be read.
+pub(crate) fn is_under_revoked_log_key(deps: &Deps, evidence: &CertificateDocument) -> Result<bool> {
+    let trust = deps.keys.trusted_root(&deps.settings.log_origin)?;
+    let revoked = trust.open_checkpoint(&evidence.checkpoint).map_or(true, |(_, key)| key.revoked.is_some());
+    Ok(revoked && objection(deps, &canonical::to_bytes(evidence)?, None)?.is_some())
 }
 
 /// Refuses to hand out a certificate that nobody would accept. Its row proof is not looked at: no key signs that.

@@ -124,6 +124,36 @@ fn the_statement_about_a_bundle_is_made_anew_only_when_its_key_was_revoked() {
 }
 
 #[test]
+fn a_certificate_outlives_a_log_key_that_was_revoked() {
+    let here = Installation::certified();
+    let (reference, id) = here.case();
+    let download = |name: &str| {
+        here.run(&["certificate", "download", &id, "--out", here.path(name).to_str().unwrap()]).json(0);
+        format!("{name}/{id}.json")
+    };
+    let old = download("old");
+    bundle(&here, &reference, "old.zip");
+    let key = key_in_use(&here, "log");
+    let revoke = |key: &str| here.run(&["keys", "revoke", key, "--reason", "lost on a train", "--from-entry", "0"]);
+    // The log itself goes on from the checkpoint that this key has signed.
+    assert!(revoke("log").refused(2).contains("keys rotate log"));
+    here.run(&["keys", "rotate", "log"]).json(0);
+    revoke(&key).json(0);
+    for name in [&old, "old.zip"] {
+        let report = here.run(&["verify", here.path(name).to_str().unwrap(), "--trust", &here.trust()]).json(1);
+        assert!(report.to_string().contains("lost on a train"), "{report}");
+    }
+    // Statements and entries are the same; what leads to a root is signed by the key of now, in every file.
+    let new = download("new");
+    verifies(&here, &new);
+    verifies(&here, &new.replace(".json", ".evidence.json"));
+    verifies(&here, &new.replace(".json", ".tlog-proof"));
+    let archive = bundle(&here, &reference, "new.zip");
+    verifies(&here, "new.zip");
+    assert!(bundle(&here, &reference, "again.zip") == archive);
+}
+
+#[test]
 fn nothing_is_certified_on_a_statement_whose_key_was_revoked() {
     let here = Installation::trained();
     let reference = here.approved(&here.panel()[0]);
