@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, pin::pin, sync::Arc};
 
 use obelus_core::{DataDirectory, SystemClock};
 use obelus_ledger::statement::{KeyRevocation, Subject};
-use obelus_store::{Db, connect_sqlite};
+use obelus_store::{Db, connect_sqlite, persons};
 use obelus_testkit::{TestDatabase, databases};
 use tempfile::TempDir;
 use tokio::{task::JoinSet, task::yield_now};
@@ -106,7 +106,10 @@ async fn a_statement_of_a_replaced_key_is_refused_and_those_beside_it_are_not() 
         let folder = TempDir::new().unwrap();
         let deps = installation(&database, &folder);
         let late = statement(&deps, 0);
-        custody::rotate(&deps, Role::Registrar).await.unwrap();
+        let write = deps.db.write().await.unwrap();
+        persons::add(&write, "kim", "key_custodian", deps.now()).await.unwrap();
+        write.commit().await.unwrap();
+        custody::rotate(&deps, "kim", Role::Registrar).await.unwrap();
         let before = check(&deps).await.unwrap().size;
         let busy = deps.log.edge.lock().await;
         let both = async { tokio::join!(append(&deps, late), append(&deps, statement(&deps, 1))) };
