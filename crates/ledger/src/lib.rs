@@ -1,7 +1,8 @@
 //! What is signed and how it is checked: canonical bytes, statements, Merkle trees, the log's formats, proofs over
 //! the weights and certificates, made and verified.
 //!
-//! Bytes in, bytes out; only a model's folder, which is too large for that, is read here. Not here: other files, databases, clocks, networks, tensors; who may sign, and when.
+//! Bytes in, bytes out; only a model's folder, which is too large for that, is read here. Not here: other files, databases,
+//! clocks, networks, tensors; who may sign, and when.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report"))]
 
 pub mod adaptation;

@@ -1,8 +1,8 @@
 //! `model.sig`: the signature over a folder of model files that OpenSSF Model Signing v1.0 reads, a DSSE envelope in a
 //! Sigstore bundle. Made and verified from the files' digests.
 //!
-//! Not here: finding and hashing the files (`model_folder.rs`), P-256 itself (`model_key.rs`), and our own envelopes and bundles, which are
-//! Ed25519 (`dsse.rs`, `bundle.rs`).
+//! Not here: finding and hashing the files (`model_folder.rs`), P-256 itself (`model_key.rs`), and our own envelopes and
+//! bundles, which are Ed25519 (`dsse.rs`, `bundle.rs`).
 
 use std::collections::BTreeMap;
 

@@ -1,9 +1,11 @@
 //! Offline verification of what the product hands out: certificates, documents of adaptations, statements, proofs and log
 //! checkpoints.
 //!
-//! Keys come from the trusted root, never from the document. [`follow`] does not take one file but the whole log. Here are the kinds of file, keys and single statements;
-//! `bundle.rs` has statements with their places in the log, `exhibits.rs` opens a document's statements, `certificate.rs` and `adaptation.rs` have the checks of each document,
-//! `citations.rs` what a certificate's statements say of each other; `model_signature.rs` a model.sig and its folder. Not here: reading other files.
+//! Keys come from the trusted root, never from the document. Here are the kinds of file; `statement.rs` has keys and single
+//! statements, `bundle.rs` statements with their places in the log, `exhibits.rs` opens a document's statements,
+//! `certificate.rs` and `adaptation.rs` have the checks of each document, `citations.rs` what a certificate's statements say
+//! of each other, `model_signature.rs` a model.sig and its folder; `log.rs` follows a whole log. Not here: reading other
+//! files.
 
 mod adaptation;
 mod audit_bundle;
@@ -15,8 +17,8 @@ mod log;
 mod manifest_proof;
 mod model_signature;
 mod registration;
+mod statement;
 
-use obelus_core::Digest;
 use serde::Serialize;
 
 use crate::{
@@ -24,14 +26,8 @@ use crate::{
     bundle::Bundle,
     certificate::CertificateDocument,
     checkpoint::Checkpoint,
-    dsse::Envelope,
-    keys::{PublicKey, Role},
     manifest_proof::{ABSENCE_FORMAT, PRESENCE_FORMAT, presence_file},
     proof_file,
-    statement::{
-        AuditBundle, Campaign, Certificate, Erasure, KeyRevocation, KeyRotation, PoolExtension, Predicate,
-        SourceManifest, SourceProvenance, Statement, TrainingRun, VerificationProtocol, VerificationRun,
-    },
     tlog_proof::TlogProof,
     trust::{TrustedKey, TrustedRoot},
 };
@@ -196,7 +192,7 @@ pub fn verify(input: &Input<'_>, trust: &TrustedRoot) -> Result<Report, Unreadab
         _ => {}
     }
     if has("payloadType") {
-        return Ok(statement(file, input.document, trust));
+        return Ok(statement::report(file, input.document, trust));
     }
     match std::str::from_utf8(file) {
         Ok(note) if note.contains("\n\n\u{2014} ") => Ok(checkpoint(note, trust)),
@@ -249,40 +245,6 @@ fn add_under(under: Report, whose: &str, all: bool, checks: &mut Checks) {
     }
 }
 
-/// Verifies an envelope with the trusted key that it names. `index` is its place in the log, which the caller proves, and
-/// must lie where the key counts. Without a place only the stated time is left (see [`dated`]), which whoever stole the
-/// key states as well as its owner: nothing that a revoked key signed is then believed.
-fn signed<'a>(
-    envelope: &Envelope,
-    role: Role,
-    trust: &'a TrustedRoot,
-    index: Option<u64>,
-) -> Result<(Vec<u8>, PublicKey, &'a TrustedKey), String> {
-    let keyid = envelope.signatures.first().map(|s| s.keyid).ok_or("there is no signature")?;
-    let (key, trusted) = trust.key(role, &keyid).ok_or_else(|| format!("no trusted {role} key has the id {keyid}"))?;
-    match (index, &trusted.revoked) {
-        (Some(index), _) => trusted.covers_entry(index).map_err(|e| e.to_string())?,
-        (None, Some(revoked)) => {
-            return Err(format!(
-                "the {role} key was {revoked}; only what shows its place in the log, before the revocation, still counts"
-            ));
-        }
-        (None, None) => (),
-    }
-    Ok((envelope.verify(&key).map_err(|e| e.to_string())?, key, trusted))
-}
-
-/// Reads the statement in a verified payload; its key must have been valid when the statement says it was made. A key
-/// that came by rotation may state what happened before it came, where the log shows that it signed later: a takedown
-/// that was cut off is finished with the keys that are there when it goes on.
-fn dated<P: Predicate>(payload: &[u8], trusted: &TrustedKey, index: Option<u64>) -> Result<Statement<P>, String> {
-    let statement: Statement<P> = Statement::from_payload(payload).map_err(|e| e.to_string())?;
-    let made = statement.predicate.stated_at();
-    let rotated_in = index.is_some() && trusted.first_entry > 0;
-    let signed_at = if rotated_in { made.max(trusted.valid_from) } else { made };
-    if trusted.covers(signed_at) { Ok(statement) } else { Err(format!("the {} key was not valid at {made}", P::ROLE)) }
-}
-
 fn checkpoint(note: &str, trust: &TrustedRoot) -> Report {
     let mut checks = Checks(vec![]);
     let said = trust.open_checkpoint(note).map_err(|e| e.to_string()).map(|(c, _)| {
@@ -311,73 +273,6 @@ fn opened_checkpoint<'a>(
     }
     checks.add("checkpoint", Ok(format!("signed by {}, {} leaves", checkpoint.origin, checkpoint.size)));
     Ok((checkpoint, log_key))
-}
-
-fn statement(file: &[u8], beside: Option<&[u8]>, trust: &TrustedRoot) -> Report {
-    let mut checks = Checks(vec![]);
-    match Envelope::from_bytes(file) {
-        Err(e) => {
-            checks.add("canonical form", Err(e.to_string()));
-        }
-        Ok(envelope) => {
-            checks.add("canonical form", Ok(format!("envelope {}", Digest::sha256(file))));
-            let said = statement_kind(&envelope, trust, None);
-            let signed = said.map(|(said, _)| format!("{said}; its place in the log is not shown here"));
-            if checks.add("signature", signed)
-                && let Ok((provenance, _)) = read_statement::<SourceProvenance>(&envelope, trust, None)
-            {
-                manifest_proof::provenance(&provenance, beside, trust, &mut checks);
-            }
-        }
-    }
-    checks.report("statement")
-}
-
-/// Name of the predicate in a payload that was not verified yet.
-fn predicate_name(envelope: &Envelope) -> Result<String, String> {
-    let payload = envelope.payload().map_err(|e| e.to_string())?;
-    let value: serde_json::Value = serde_json::from_slice(&payload).map_err(|e| e.to_string())?;
-    let name = value["predicateType"].as_str().unwrap_or_default();
-    Ok(name.rsplit("/attestation/").next().unwrap_or_default().to_owned())
-}
-
-/// Verifies a statement of one kind, and gives the key that signed it.
-fn read_statement<P: Predicate>(
-    envelope: &Envelope,
-    trust: &TrustedRoot,
-    index: Option<u64>,
-) -> Result<(Statement<P>, PublicKey), String> {
-    let (payload, key, trusted) = signed(envelope, P::ROLE, trust, index)?;
-    Ok((dated(&payload, trusted, index)?, key))
-}
-
-/// Verifies a statement of any kind, at an entry of the log where its place is known: what it is, and the key that signed
-/// it.
-fn statement_kind(envelope: &Envelope, trust: &TrustedRoot, index: Option<u64>) -> Result<(String, PublicKey), String> {
-    fn of<P: Predicate>(
-        envelope: &Envelope,
-        trust: &TrustedRoot,
-        index: Option<u64>,
-    ) -> Result<(String, PublicKey), String> {
-        let (statement, key) = read_statement::<P>(envelope, trust, index)?;
-        let about = &statement.subject().name;
-        Ok((format!("{} about {about}, signed by the {} key", P::NAME, P::ROLE), key))
-    }
-    match predicate_name(envelope)?.as_str() {
-        Campaign::NAME => of::<Campaign>(envelope, trust, index),
-        PoolExtension::NAME => of::<PoolExtension>(envelope, trust, index),
-        SourceManifest::NAME => of::<SourceManifest>(envelope, trust, index),
-        SourceProvenance::NAME => of::<SourceProvenance>(envelope, trust, index),
-        TrainingRun::NAME => of::<TrainingRun>(envelope, trust, index),
-        Erasure::NAME => of::<Erasure>(envelope, trust, index),
-        VerificationProtocol::NAME => of::<VerificationProtocol>(envelope, trust, index),
-        VerificationRun::NAME => of::<VerificationRun>(envelope, trust, index),
-        Certificate::NAME => of::<Certificate>(envelope, trust, index),
-        KeyRotation::NAME => of::<KeyRotation>(envelope, trust, index),
-        AuditBundle::NAME => of::<AuditBundle>(envelope, trust, index),
-        KeyRevocation::NAME => of::<KeyRevocation>(envelope, trust, index),
-        other => Err(format!("unknown predicate {other:?}")),
-    }
 }
 
 /// A proof says nothing without the document that cites it.

@@ -3,7 +3,10 @@
 
 use obelus_core::Digest;
 
-use super::{Checks, ProofKind, Report, add_under, certificate, citations, dated, opened_checkpoint, signed};
+use super::{
+    Checks, ProofKind, Report, add_under, certificate, citations, opened_checkpoint,
+    statement::{dated, signed},
+};
 use crate::{
     bundle::{Bundle, Place},
     canonical,
@@ -75,7 +78,7 @@ pub(super) fn report(
         }
         Ok(bundle) => {
             checks.add("canonical form", Ok("the file is exactly the bytes that its contents give".to_owned()));
-            let name = super::predicate_name(&bundle.dsse_envelope).unwrap_or_default();
+            let name = super::statement::predicate_name(&bundle.dsse_envelope).unwrap_or_default();
             let checked = if name == Certificate::NAME {
                 kind = "certificate";
                 check_certificate(&bundle, evidence, proofs, trust, &mut checks)
@@ -94,7 +97,7 @@ fn check_statement(bundle: &Bundle, trust: &TrustedRoot, checks: &mut Checks) ->
     let note = bundle.note().map_err(|e| e.to_string())?;
     let (checkpoint, log_key) = opened_checkpoint(note, trust, checks)?;
     let index = bundle.index().map_err(|e| e.to_string())?;
-    let (said, signer) = super::statement_kind(&bundle.dsse_envelope, trust, Some(index))?;
+    let (said, signer) = super::statement::kind(&bundle.dsse_envelope, trust, Some(index))?;
     let place = logged(bundle, &signer, &checkpoint, log_key, trust)?;
     checks.add("statement", Ok(format!("{said}, entry {} of the log", place.index)));
     Ok(())

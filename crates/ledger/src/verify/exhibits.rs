@@ -3,7 +3,7 @@
 
 use obelus_core::Digest;
 
-use super::{dated, signed};
+use super::statement::{dated, signed};
 use crate::{
     certificate::{Exhibit, Logged},
     checkpoint::Checkpoint,
