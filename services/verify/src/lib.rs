@@ -114,9 +114,10 @@ fn trusted(folder: &Path) -> Result<TrustedRoot, VerifyError> {
 pub fn describe(report: &Report, file: &Path) -> String {
     let answer = if report.ok { "verified" } else { "NOT verified" };
     let mut text = format!("{} {}: {answer}\n", report.kind, file.display());
+    let width = report.checks.iter().map(|check| check.name.chars().count()).max().unwrap_or_default();
     for check in &report.checks {
         let mark = if check.ok { "ok  " } else { "FAIL" };
-        text.push_str(&format!("  {mark} {:<16} {}\n", check.name, check.detail));
+        text.push_str(&format!("  {mark} {:<width$} {}\n", check.name, check.detail));
     }
     text
 }
