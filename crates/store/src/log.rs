@@ -8,7 +8,8 @@ use std::ops::Range;
 
 use obelus_core::Digest;
 use sea_orm::{
-    ActiveValue::NotSet, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
     sea_query::Expr,
 };
 
@@ -129,23 +130,24 @@ pub async fn append(write: &Write, leaves: &[NewLeaf], old: &Head, new: &Head) -
     Ok(old.size..new.size)
 }
 
-/// Puts a leaf into the queue. Its statement must be stored already; one that waits already is left where it is.
+/// Puts leaves into the queue, in their order. Their statements must be stored already; one that waits already is left where
+/// it is.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn submit(write: &Write, leaf: &NewLeaf) -> Result<()> {
-    let mut row = log_pending::Model {
-        id: 0,
-        body: leaf.body.clone(),
-        leaf_hash: Bytes32(*leaf.leaf_hash.as_bytes()),
-        statement: Sha256(leaf.statement),
+pub async fn submit(write: &Write, leaves: &[NewLeaf]) -> Result<()> {
+    let row = |leaf: &NewLeaf| log_pending::ActiveModel {
+        id: NotSet,
+        body: Set(leaf.body.clone()),
+        leaf_hash: Set(Bytes32(*leaf.leaf_hash.as_bytes())),
+        statement: Set(Sha256(leaf.statement)),
+    };
+    for chunk in leaves.chunks(LEAVES_PER_INSERT) {
+        log_pending::Entity::insert_many(chunk.iter().map(row))
+            .on_conflict_do_nothing_on([log_pending::Column::Statement])
+            .exec_without_returning(write.connection())
+            .await?;
     }
-    .into_active_model();
-    row.id = NotSet;
-    log_pending::Entity::insert(row)
-        .on_conflict_do_nothing_on([log_pending::Column::Statement])
-        .exec_without_returning(write.connection())
-        .await?;
     Ok(())
 }
 

@@ -12,6 +12,9 @@ use crate::{
 
 pub use crate::entities::statements::Model as Statement;
 
+/// 4 values a row, and SQLite takes 32,766.
+const ROWS_PER_INSERT: usize = 1000;
+
 /// Stores an envelope and gives the SHA-256 of its bytes, by which it is found. Storing it again changes nothing.
 ///
 /// `kind` is the predicate's name, such as `campaign/v1`.
@@ -20,12 +23,29 @@ pub use crate::entities::statements::Model as Statement;
 /// When the database fails.
 pub async fn put(write: &Write, kind: &str, envelope: Vec<u8>, now: Timestamp) -> Result<Digest> {
     let digest = Digest::sha256(&envelope);
-    let row = Statement { digest: Sha256(digest), kind: kind.to_owned(), envelope, created_at: Micros(now) };
-    Entity::insert(row.into_active_model())
-        .on_conflict_do_nothing_on([crate::entities::statements::Column::Digest])
-        .exec_without_returning(write.connection())
-        .await?;
+    put_all(write, vec![(kind, envelope)], now).await?;
     Ok(digest)
+}
+
+/// As [`put`], for many: kinds and envelopes.
+///
+/// # Errors
+/// When the database fails.
+pub async fn put_all(write: &Write, envelopes: Vec<(&str, Vec<u8>)>, now: Timestamp) -> Result<()> {
+    let mut rows = envelopes.into_iter().map(|(kind, envelope)| {
+        let digest = Sha256(Digest::sha256(&envelope));
+        Statement { digest, kind: kind.to_owned(), envelope, created_at: Micros(now) }.into_active_model()
+    });
+    loop {
+        let chunk: Vec<_> = rows.by_ref().take(ROWS_PER_INSERT).collect();
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        Entity::insert_many(chunk)
+            .on_conflict_do_nothing_on([crate::entities::statements::Column::Digest])
+            .exec_without_returning(write.connection())
+            .await?;
+    }
 }
 
 /// The statement whose envelope has this SHA-256.

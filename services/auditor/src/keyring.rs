@@ -236,14 +236,13 @@ impl Keyring {
         self.register()?.trusted_root(log_origin)
     }
 
-    /// Whether the key that signed an envelope is in use. It stays so while the caller holds the keys, see [`Self::share`].
+    /// Whether a key is the one of its role that is in use. It stays so while the caller holds the keys, see [`Self::share`].
     ///
     /// # Errors
-    /// When it is not: at its place in the log the signature would not count.
-    pub fn in_use(&self, role: Role, envelope: &Envelope) -> Result<()> {
-        let current = self.register()?.current(role)?.keyid;
+    /// When it is not: at its place in the log what it signed would not count.
+    pub fn in_use(&self, role: Role, keyid: &Digest) -> Result<()> {
         ensure!(
-            envelope.signatures.first().is_some_and(|s| s.keyid == current),
+            self.register()?.current(role)?.keyid == *keyid,
             "the {role} key was replaced while this ran, and nothing was put into the log; run the command again"
         );
         Ok(())

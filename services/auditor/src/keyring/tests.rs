@@ -248,13 +248,13 @@ fn a_successor_signs_from_its_entry_on_and_the_retired_key_is_destroyed() {
     let keyring = folder.open().unwrap();
     let retired = keyring.signer(Role::Issuer).unwrap();
     let envelope = Envelope::sign(b"{}", &*retired).unwrap();
-    keyring.in_use(Role::Issuer, &envelope).unwrap();
+    keyring.in_use(Role::Issuer, &retired.public_key().id()).unwrap();
     let file = folder.file_of(Role::Issuer);
     let register = rotated(&keyring, Role::Issuer, 7);
     assert!(!file.exists());
     // The same process goes on with the new key, and what the old one signed comes too late for the log.
     assert_ne!(keyring.signer(Role::Issuer).unwrap().public_key(), retired.public_key());
-    assert!(refusal(keyring.in_use(Role::Issuer, &envelope)).contains("was replaced while this ran"));
+    assert!(refusal(keyring.in_use(Role::Issuer, &retired.public_key().id())).contains("was replaced while this ran"));
     assert_eq!(keyring.verifier(Role::Issuer, &envelope).unwrap(), retired.public_key());
     assert!(refusal(keyring.verifier(Role::Model, &envelope)).contains("never was"));
     let windows: Vec<_> = register.trusted().filter(|k| k.role == Role::Issuer).collect();

@@ -15,7 +15,7 @@ use obelus_ledger::tile_edge::TileEdge;
 use obelus_store::log as queue;
 use tokio::sync::oneshot;
 
-use super::{ATTEMPTS, Entry, Position, Signed, sequencer};
+use super::{ATTEMPTS, Entry, Position, Signed, sequencer, store};
 use crate::{Deps, fault};
 
 /// A statement and who waits for its place.
@@ -31,7 +31,7 @@ pub(super) struct Waiting {
 /// # Errors
 /// When the key that signed it was replaced, the database fails, or the log was rolled back.
 pub async fn append(deps: &Deps, signed: Signed) -> Result<Position> {
-    let entry = Arc::new(Entry::new(deps, signed)?);
+    let entry = Arc::new(Entry::new(signed)?);
     for _ in 0..ATTEMPTS {
         let (answer, mut answered) = oneshot::channel();
         let waiting = Waiting { entry: entry.clone(), answer };
@@ -79,20 +79,26 @@ async fn place(
 ) -> Result<Vec<Result<Position, Arc<Error>>>> {
     // An entry's number decides whether its signature counts, so no key is replaced until all have one.
     let _held = deps.keys.share()?;
-    let in_use: Vec<Result<(), Arc<Error>>> =
-        entries.iter().map(|entry| entry.key_in_use(deps).map_err(Arc::new)).collect();
+    // Once for each key, not for each entry: it is read from the register on the disk, which other processes change.
+    let mut keys = BTreeMap::new();
+    let in_use: Vec<Result<(), Arc<Error>>> = entries
+        .iter()
+        .map(|entry| {
+            let key = (entry.role, entry.keyid);
+            keys.entry(key).or_insert_with(|| deps.keys.in_use(key.0, &key.1).map_err(Arc::new)).clone()
+        })
+        .collect();
     // Before anything is stored: a log that refuses to sign must not leave statements behind that nobody logs.
     sequencer::in_step(deps).await?;
     let write = deps.db.write().await?;
-    for (entry, _) in entries.iter().zip(&in_use).filter(|(_, in_use)| in_use.is_ok()) {
-        entry.store(deps, &write).await?;
-    }
+    let stored: Vec<&Entry> =
+        entries.iter().zip(&in_use).filter(|(_, in_use)| in_use.is_ok()).map(|(entry, _)| &**entry).collect();
+    store(deps, &write, &stored).await?;
     fault::fallible("log-leaf-insert")?;
     write.commit().await?;
     fault::fallible("log-leaf-inserted")?;
 
-    let stored = entries.iter().zip(&in_use).filter(|(_, in_use)| in_use.is_ok());
-    let mut wanted: Vec<Digest> = stored.map(|(entry, _)| entry.digest()).collect();
+    let mut wanted: Vec<Digest> = stored.iter().map(|entry| entry.digest()).collect();
     let mut places = BTreeMap::new();
     for _ in 0..ATTEMPTS {
         if wanted.is_empty() {

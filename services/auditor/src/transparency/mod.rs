@@ -17,7 +17,7 @@ use obelus_core::Digest;
 use obelus_ledger::{
     checkpoint::Checkpoint,
     dsse::Envelope,
-    keys::Role,
+    keys::{PublicKey, Role, Signer as _},
     log_entry, merkle,
     statement::{Predicate, Statement},
     tile_edge::TileEdge,
@@ -47,6 +47,7 @@ pub struct Sequencer {
 pub struct Signed {
     kind: &'static str,
     role: Role,
+    key: PublicKey,
     envelope: Envelope,
 }
 
@@ -55,6 +56,8 @@ pub struct Signed {
 struct Entry {
     kind: &'static str,
     role: Role,
+    /// Id of the key that signed it.
+    keyid: Digest,
     envelope: Envelope,
     leaf: queue::NewLeaf,
 }
@@ -81,8 +84,9 @@ pub struct Proofs {
 /// # Errors
 /// When it is too large or the signer refuses.
 pub fn sign<P: Predicate>(deps: &Deps, statement: &Statement<P>) -> Result<Signed> {
-    let envelope = statement.sign(&*deps.keys.signer(P::ROLE)?).with_context(|| format!("cannot sign {}", P::NAME))?;
-    Ok(Signed { kind: P::NAME, role: P::ROLE, envelope })
+    let signer = deps.keys.signer(P::ROLE)?;
+    let envelope = statement.sign(&*signer).with_context(|| format!("cannot sign {}", P::NAME))?;
+    Ok(Signed { kind: P::NAME, role: P::ROLE, key: signer.public_key(), envelope })
 }
 
 impl Signed {
@@ -96,28 +100,25 @@ impl Signed {
 }
 
 impl Entry {
-    fn new(deps: &Deps, signed: Signed) -> Result<Self> {
-        let Signed { kind, role, envelope } = signed;
-        let body = log_entry::body(&envelope, &deps.keys.verifier(role, &envelope)?)?;
+    fn new(signed: Signed) -> Result<Self> {
+        let Signed { kind, role, key, envelope } = signed;
+        let body = log_entry::body(&envelope, &key)?;
         let leaf = queue::NewLeaf { leaf_hash: merkle::leaf_hash(&body), body, statement: envelope.digest()? };
-        Ok(Self { kind, role, envelope, leaf })
+        Ok(Self { kind, role, keyid: key.id(), envelope, leaf })
     }
 
     /// SHA-256 of the envelope's bytes.
     fn digest(&self) -> Digest {
         self.leaf.statement
     }
+}
 
-    /// At its place in the log the signature counts only while its key is in use.
-    fn key_in_use(&self, deps: &Deps) -> Result<()> {
-        deps.keys.in_use(self.role, &self.envelope)
-    }
-
-    /// Stores the statement and puts its leaf into the queue.
-    async fn store(&self, deps: &Deps, write: &Write) -> Result<()> {
-        statements::put(write, self.kind, self.envelope.to_bytes()?, deps.now()).await?;
-        Ok(queue::submit(write, &self.leaf).await?)
-    }
+/// Stores statements and puts their leaves into the queue.
+async fn store(deps: &Deps, write: &Write, entries: &[&Entry]) -> Result<()> {
+    let envelopes: Result<Vec<_>> = entries.iter().map(|entry| Ok((entry.kind, entry.envelope.to_bytes()?))).collect();
+    statements::put_all(write, envelopes?, deps.now()).await?;
+    let leaves: Vec<queue::NewLeaf> = entries.iter().map(|entry| entry.leaf.clone()).collect();
+    Ok(queue::submit(write, &leaves).await?)
 }
 
 /// Stores one statement, puts it into the queue of the log, and makes `change` in the same transaction; then waits for its
@@ -131,15 +132,15 @@ pub async fn publish(
     signed: Signed,
     change: impl AsyncFn(&Write, &Digest) -> Result<()>,
 ) -> Result<Position> {
-    let entry = Entry::new(deps, signed)?;
+    let entry = Entry::new(signed)?;
     // The entry's number decides whether the signature counts, so no key is replaced until it has one.
     let _held = deps.keys.share()?;
-    entry.key_in_use(deps)?;
+    deps.keys.in_use(entry.role, &entry.keyid)?;
     // Before anything is stored: a log that refuses to sign must not leave a change behind that nobody logs.
     sequencer::in_step(deps).await?;
     let digest = entry.digest();
     let write = deps.db.write().await?;
-    entry.store(deps, &write).await?;
+    store(deps, &write, &[&entry]).await?;
     fault::fallible("log-leaf-insert")?;
     change(&write, &digest).await?;
     write.commit().await?;
