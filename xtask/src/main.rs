@@ -3,6 +3,7 @@
 //! It drives other programs (cargo, pip, the built `obelus`) and reads the source tree. It holds nothing of the
 //! product and depends on no crate of the workspace, so that it builds in seconds on a machine that has no libtorch.
 
+mod bench;
 mod ci;
 mod demo;
 mod folder;
@@ -29,6 +30,7 @@ cargo xtask demo [ARGS]      set up, build in release mode, run `obelus demo ARG
 cargo xtask test [ARGS]      set up, run every test (ARGS go to `cargo nextest run`)
 cargo xtask tidy             check the rules of the house: who may use whom, names, lengths, invariants
 cargo xtask fuzz [ARGS]      run every fuzz target for a minute (--seconds N and names of targets narrow it)
+cargo xtask bench STUDY      run a study that takes too long for a test; without a name: which there are
 cargo xtask ci               format, tidy, clippy and tests: what the gate runs
 ";
 
@@ -53,6 +55,7 @@ fn dispatch() -> anyhow::Result<ExitCode> {
     match command.as_str() {
         "demo" => return demo::run(&project, &rest),
         "test" => tests::run(&project, &rest)?,
+        "bench" => bench::run(&project, &rest)?,
         "fuzz" => fuzz::run(&project, &rest)?,
         "setup" | "tidy" | "ci" if !rest.is_empty() => {
             anyhow::bail!("`cargo xtask {command}` takes no arguments, but got: {}\n\n{USAGE}", rest.join(" "))
