@@ -17,6 +17,7 @@ pub mod fault;
 pub mod keyring;
 pub mod measurement;
 pub mod model_signature;
+pub mod model_statement;
 pub mod plan;
 pub mod provenance;
 pub mod registration;

@@ -24,6 +24,7 @@ use crate::{
     Deps, NotThere, case,
     durable::write_durably,
     export::{self, LOCK},
+    model_statement,
     subject::Opened,
 };
 
@@ -52,10 +53,12 @@ pub async fn sign_anew(deps: &Deps, by: &str, model: &str) -> Result<Digest> {
         "{} has the weight root {found}, and {signed} was signed: the file was changed outside of Obelus; restore it",
         checkpoint.display()
     );
-    sign(deps, &opened.record, &folder)
+    let signed = sign(deps, &opened.record, &folder)?;
+    model_statement::write(deps, model).await?;
+    Ok(signed)
 }
 
-/// Signs everything in the folder of a model, but its lock and its node cache: they change without the model changing.
+/// Signs everything in the folder of a model but its lock, its node cache and what is stated of it later.
 /// Gives the `sha256` by which statements name it.
 ///
 /// # Errors
@@ -92,20 +95,24 @@ pub(crate) fn sign_next(
     write(deps, folder, NEXT, &record.name, &files, &ignored)
 }
 
-/// Puts the signature of the next generation in the place of the one before, if that was not done.
+/// Puts the signature of the next generation in the place of the one before, if that was not done. What was stated of the
+/// weights before goes.
 ///
 /// # Errors
 /// When it cannot be moved.
 pub(crate) fn put_next(folder: &Path) -> Result<()> {
+    gone(&folder.join(model_statement::FILE_NAME))?;
     rename(folder, NEXT, FILE_NAME)
 }
 
-/// Removes the signature of a folder whose weights are about to change; on the device when it returns.
+/// Removes the signature of a folder whose weights are about to change, and what is stated of them; on the device when it
+/// returns.
 ///
 /// # Errors
 /// When it cannot be removed.
 pub(crate) fn remove(folder: &Path) -> Result<()> {
-    if gone(&folder.join(FILE_NAME))? { flush(folder) } else { Ok(()) }
+    let stated = gone(&folder.join(model_statement::FILE_NAME))?;
+    if gone(&folder.join(FILE_NAME))? || stated { flush(folder) } else { Ok(()) }
 }
 
 /// Signs a new export, which lies in `folder` until it is in the place that it is named after.
@@ -158,10 +165,10 @@ fn opened(deps: &Deps, signature: &[u8]) -> Result<SignedModel> {
     Ok(model_signing::open(signature, &key)?)
 }
 
-/// What changes in the folder of a model without the model changing.
+/// What changes in the folder of a model without the model changing, and what is written after the signature.
 fn ignored(record: &ModelRecord) -> Vec<String> {
     let cache = WeightTree::cache_path(Path::new(&record.checkpoint));
-    vec![LOCK.to_owned(), cache.to_string_lossy().into_owned()]
+    vec![LOCK.to_owned(), cache.to_string_lossy().into_owned(), model_statement::FILE_NAME.to_owned()]
 }
 
 /// Removes what a process that was killed while it wrote has left: it would be signed, and then be gone.

@@ -24,7 +24,7 @@ use crate::{
     Deps, adaptation, case, exhibits, export,
     fault::point,
     measurement::{Before, Setting},
-    model_signature,
+    model_signature, model_statement,
     plan::{self, Plan},
     subject::{self, Opened},
     targets::{self, Evidence},
@@ -103,6 +103,7 @@ pub async fn execute(deps: &Deps, by: &str, reference: &str) -> Result<Executed>
 async fn executed(deps: &Deps, reference: &str) -> Result<Executed> {
     let erasure = erasures::get(&deps.db, reference).await?.context("the takedown has no erasure")?;
     let row_proof = erasure.row_proof.context("the erasure has no row proof")?;
+    model_statement::complete(deps, &erasure.model).await?;
     Ok(Executed {
         reference: reference.to_owned(),
         root_before: erasure.root_before.0,

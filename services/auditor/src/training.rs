@@ -19,7 +19,7 @@ use obelus_store::{
 use serde_json::{Value, json};
 
 use crate::{
-    Deps, model_signature,
+    Deps, model_signature, model_statement,
     transparency::{publish, sign},
 };
 
@@ -31,6 +31,7 @@ pub async fn finish(deps: &Deps, record: &ModelRecord, started_at: Timestamp) ->
     let row = models::get(&deps.db, &record.name).await?;
     let row = row.with_context(|| format!("there is no model {}", record.name))?;
     if row.status != ModelStatus::Training {
+        model_statement::complete(deps, &record.name).await?;
         return row.weight_root.map(|r| r.0).context("a model that is not being trained has a weight root");
     }
     let folder = deps.data.model(&record.name);
@@ -84,6 +85,7 @@ pub async fn finish(deps: &Deps, record: &ModelRecord, started_at: Timestamp) ->
         Ok(audit::append(write, now, &deps.settings.operator, "train", &record.name, &detail.to_string()).await?)
     })
     .await?;
+    model_statement::complete(deps, &record.name).await?;
     Ok(tree.root())
 }
 

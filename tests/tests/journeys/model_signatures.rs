@@ -8,7 +8,7 @@ use std::{
 };
 
 use obelus_auditor::fault::EXPORT_STRIKE_POINTS;
-use obelus_ledger::{canonical, certificate::CertificateDocument};
+use obelus_ledger::{bundle::Bundle, canonical, certificate::CertificateDocument};
 use serde_json::Value;
 
 use crate::installation::{Installation, MODEL};
@@ -51,6 +51,17 @@ fn accepted(here: &Installation, folder: &Path) {
     }
 }
 
+/// The statement beside the weights verifies and names them by the folder's `sha256`; gives its predicate.
+#[track_caller]
+fn statement_beside(here: &Installation, folder: &Path) -> String {
+    let file = folder.join("model.sigstore.json");
+    here.run(&["verify", file.to_str().unwrap(), "--trust", &here.trust()]).json(0);
+    let bundle: Bundle = canonical::from_bytes(&fs::read(file).unwrap()).unwrap();
+    let payload: Value = serde_json::from_slice(&bundle.dsse_envelope.payload().unwrap()).unwrap();
+    assert_eq!(payload["subject"][0]["digest"]["sha256"].as_str().unwrap(), here.verified_model_sig(MODEL));
+    payload["predicateType"].as_str().unwrap().rsplit_once("/attestation/").unwrap().1.to_owned()
+}
+
 /// Both refuse the folder, and name a file.
 #[track_caller]
 fn refused(here: &Installation, folder: &Path, file: &str) {
@@ -90,6 +101,7 @@ fn a_signature_is_over_the_weights_of_now_while_and_after_they_are_struck() {
     let [weights, signature] = ["model.safetensors", "model.sig"].map(|name| folder.join(name));
     accepted(&here, &folder);
     let trained = here.verified_model_sig(MODEL);
+    assert_eq!(statement_beside(&here, &folder), "training-run/v1");
     for name in ["model.safetensors", "optimizer.safetensors", "tokenizer.json", "model.json"] {
         let whole = flip(&folder.join(name));
         refused(&here, &folder, name);
@@ -104,11 +116,14 @@ fn a_signature_is_over_the_weights_of_now_while_and_after_they_are_struck() {
     for point in ["signature-removed", "first-target-zeroed", "erasure-finished"] {
         here.dies_at(point, &["takedown", "execute", &reference]);
         assert!(!signature.exists(), "{point}: a signature lies beside weights that are being struck");
+        assert!(!folder.join("model.sigstore.json").exists(), "{point}: a statement lies beside other weights");
     }
     here.dies_at("model-signed", &["takedown", "execute", &reference]);
     let made = fs::read(&signature).unwrap();
+    here.dies_at("erasure-signed", &["takedown", "execute", &reference]);
     here.run(&["takedown", "execute", &reference]).json(0);
     assert!(fs::read(&signature).unwrap() == made, "signed again it is the same");
+    assert_eq!(statement_beside(&here, &folder), "erasure/v1");
     accepted(&here, &folder);
     let struck = here.verified_model_sig(MODEL);
     assert_ne!(struck, trained);

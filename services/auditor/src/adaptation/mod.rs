@@ -37,7 +37,9 @@ pub use self::{
     proofs::finish,
     repair::{Figures, measure, repair},
 };
-use crate::{Deps, NotThere, case, certificate_files, export, fault::point, model_signature, subject::Opened};
+use crate::{
+    Deps, NotThere, case, certificate_files, export, fault::point, model_signature, model_statement, subject::Opened,
+};
 
 /// The record of the generation that is being put in place.
 const NEXT_RECORD: &str = "model.next.json";
@@ -238,7 +240,8 @@ async fn put_in_place(deps: &Deps, open: &Adaptation) -> Result<()> {
     }
     models::finish_adaptation(&write, &open.model).await?;
     adaptations::finish(&write, open.id, deps.now()).await?;
-    Ok(write.commit().await?)
+    write.commit().await?;
+    model_statement::complete(deps, &open.model).await
 }
 
 /// Removes a checkpoint or moments, and its node cache. What is not there is removed.
