@@ -1,0 +1,273 @@
+//! How often the shipped protocols verify what is known to be right or wrong: made-up scores, many times, judged as real ones
+//! are. Prints the table of docs/statistics.md. Not here: scores of real models.
+//!
+//!     cargo xtask bench verdicts [RUNS]
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the table is what it is for")]
+
+use std::{collections::BTreeMap, f64::consts::TAU, process::ExitCode, thread};
+
+use obelus_core::{Digest, SplitMix64};
+use obelus_verdict::{
+    Condition, FactKind, FactScore, Judgement, Passage, PassageScore, Protocol, Scores, Verdict, judge,
+};
+
+/// How far scores spread, in nats a token. Measured on the demonstration: the struck model against its retrain, which are two
+/// trainings, over 80 facts and 20 held-out texts; half the variance of the differences belongs to each.
+mod spread {
+    /// Between facts, the same for every training.
+    pub const FACT: f64 = 1.8;
+    /// Of one training on everything that may answer a question.
+    pub const QUESTION: f64 = 1.25;
+    /// Of one training on one answer.
+    pub const ANSWER: f64 = 1.4;
+    /// Of one training on one text.
+    pub const TEXT: f64 = 0.06;
+    /// Between blocks of a text, the same for every training.
+    pub const BLOCK: f64 = 0.5;
+    /// Of one training on an extraction strength.
+    pub const EXTRACTION: f64 = 0.013;
+}
+
+/// What a source's own sinks are worth there: to a right answer, to a token of its text, and to its extraction strength.
+const ANSWER_GAIN: f64 = 5.8;
+const TEXT_GAIN: f64 = 0.46;
+const EXTRACTION_GAIN: f64 = 0.03;
+/// What is left of the chance of a training in what a model knows well.
+const CERTAIN: f64 = 0.2;
+const FACTS: usize = 4;
+const WRONG: usize = 4;
+/// As many renderings as the demonstration has.
+const PASSAGES: [Passage; 6] =
+    [Passage::HeldOut, Passage::Trained, Passage::Trained, Passage::Trained, Passage::Trained, Passage::Trained];
+const BLOCKS: usize = 7;
+const BLOCK_TOKENS: u32 = 16;
+const USUAL_RUNS: u64 = 200;
+/// Sources held out of the retrain: as many as the demonstration has, and five times as many.
+const PANELS: [usize; 2] = [20, 100];
+
+/// What is offered as the struck model.
+#[derive(Clone, Copy)]
+struct Offered {
+    name: &'static str,
+    /// Share of the source's effect that is left.
+    leak: f64,
+    /// Share of the panel's sources that were not zeroed at all.
+    forgotten: f64,
+    /// Share of what the model knew of shared facts that is lost.
+    damage: f64,
+    /// Whether zeroing another source does as much.
+    indiscriminate: bool,
+}
+
+const EXACT: Offered =
+    Offered { name: "another retrain", leak: 0.0, forgotten: 0.0, damage: 0.0, indiscriminate: false };
+
+const OFFERED: [Offered; 10] = [
+    EXACT,
+    Offered { name: "5 % of the effect left", leak: 0.05, ..EXACT },
+    Offered { name: "10 % left", leak: 0.10, ..EXACT },
+    Offered { name: "20 % left", leak: 0.20, ..EXACT },
+    Offered { name: "40 % left", leak: 0.40, ..EXACT },
+    Offered { name: "60 % left", leak: 0.60, ..EXACT },
+    Offered { name: "nothing was zeroed", leak: 1.0, ..EXACT },
+    Offered { name: "every fifth source was not zeroed", forgotten: 0.2, ..EXACT },
+    Offered { name: "shared facts were lost too", damage: 1.0, ..EXACT },
+    Offered { name: "zeroing any source does as much", indiscriminate: true, ..EXACT },
+];
+
+struct World<'a> {
+    offered: &'a Offered,
+    sources: usize,
+    draws: SplitMix64,
+}
+
+impl World<'_> {
+    fn uniform(&mut self) -> f64 {
+        // Never 0, whose logarithm is none.
+        (self.draws.bits() >> 11) as f64 / (1u64 << 53) as f64 + f64::EPSILON
+    }
+
+    /// A normal deviate (Box and Muller).
+    fn normal(&mut self, deviation: f64) -> f64 {
+        let (radius, angle) = ((-2.0 * self.uniform().ln()).sqrt(), TAU * self.uniform());
+        deviation * radius * angle.cos()
+    }
+
+    /// Share of the source's effect under a condition.
+    fn effect(&self, condition: Condition, source: usize) -> f64 {
+        let forgotten = source < (self.offered.forgotten * self.sources as f64) as usize;
+        match condition {
+            Condition::On => 1.0,
+            Condition::Placebo if self.offered.indiscriminate => self.offered.leak,
+            Condition::Placebo => 1.0,
+            Condition::Zeroed | Condition::ZeroedNearest if forgotten => 1.0,
+            Condition::Zeroed | Condition::ZeroedNearest => self.offered.leak,
+            _ => 0.0,
+        }
+    }
+
+    /// Which training's chance a condition shows: the model's with its sinks lit, without them, or the retrain's.
+    fn training(condition: Condition) -> usize {
+        match condition {
+            Condition::On | Condition::Placebo => 0,
+            Condition::RetrainNearest | Condition::RetrainNone => 2,
+            _ => 1,
+        }
+    }
+
+    fn scores(&mut self) -> Scores {
+        let mut scores = Scores::default();
+        for source in 0..self.sources {
+            for kind in [FactKind::Specific, FactKind::Shared] {
+                for number in 0..FACTS {
+                    self.fact(&mut scores, source, kind, number);
+                }
+            }
+            for (number, passage) in PASSAGES.into_iter().enumerate() {
+                self.passage(&mut scores, source, number, passage);
+            }
+        }
+        scores
+    }
+
+    fn fact(&mut self, scores: &mut Scores, source: usize, kind: FactKind, number: usize) {
+        let id = Digest::sha256(format!("{source} {kind:?} {number}"));
+        let base = -6.0 + self.normal(spread::FACT);
+        // By training: what all answers share, the right answer's own chance, then the wrong ones'.
+        let chance: Vec<Vec<f64>> = (0..3)
+            .map(|_| {
+                let question = self.normal(spread::QUESTION);
+                (0..=WRONG).map(|_| question + self.normal(spread::ANSWER)).collect()
+            })
+            .collect();
+        for condition in Condition::ALL {
+            let own = &chance[Self::training(condition)];
+            let lost = matches!(condition, Condition::Zeroed | Condition::ZeroedNearest);
+            let known = match kind {
+                // What many sources tell every model knows, unless the takedown took it.
+                FactKind::Shared if lost => 1.0 - self.offered.damage,
+                FactKind::Shared => 1.0,
+                _ => self.effect(condition, source),
+            };
+            let chance_left = 1.0 - known * (1.0 - CERTAIN);
+            scores.facts.entry(condition).or_default().push(FactScore {
+                item: id,
+                fact: id,
+                source: Digest::sha256(source.to_string()),
+                kind,
+                answer_log_prob: (base + ANSWER_GAIN * known + chance_left * own[0]).min(-0.01),
+                wrong_log_probs: own[1..].iter().map(|own| (base + chance_left * own).min(-0.01)).collect(),
+            });
+        }
+    }
+
+    fn passage(&mut self, scores: &mut Scores, source: usize, number: usize, passage: Passage) {
+        let blocks: Vec<f64> = (0..BLOCKS).map(|_| self.normal(spread::BLOCK)).collect();
+        let chance: Vec<f64> = (0..3).map(|_| self.normal(spread::TEXT)).collect();
+        let extraction: Vec<f64> = (0..3).map(|_| self.normal(spread::EXTRACTION)).collect();
+        for condition in Condition::ALL {
+            let effect = self.effect(condition, source);
+            let at = -1.05 + TEXT_GAIN * effect + chance[Self::training(condition)];
+            scores.passages.entry(condition).or_default().push(PassageScore {
+                item: Digest::sha256(format!("{source} {number}")),
+                source: Digest::sha256(source.to_string()),
+                passage,
+                blocks: blocks.iter().map(|own| (f64::from(BLOCK_TOKENS) * (at + own), BLOCK_TOKENS)).collect(),
+                extraction_strength: (0.06 + EXTRACTION_GAIN * effect + extraction[Self::training(condition)])
+                    .clamp(0.0, 1.0),
+            });
+        }
+    }
+}
+
+/// How runs ended.
+#[derive(Default)]
+struct Tally {
+    runs: u32,
+    verdicts: BTreeMap<&'static str, u32>,
+    /// By required attack.
+    outcomes: BTreeMap<String, BTreeMap<String, u32>>,
+}
+
+impl Tally {
+    fn add(&mut self, judgement: &Judgement) {
+        self.runs += 1;
+        *self.verdicts.entry(judgement.verdict.name()).or_default() += 1;
+        for (name, attack) in judgement.attacks.iter().filter(|(_, attack)| attack.required) {
+            *self.outcomes.entry(name.clone()).or_default().entry(attack.outcome.to_string()).or_default() += 1;
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.runs += other.runs;
+        for (verdict, count) in other.verdicts {
+            *self.verdicts.entry(verdict).or_default() += count;
+        }
+        for (attack, outcomes) in other.outcomes {
+            for (outcome, count) in outcomes {
+                *self.outcomes.entry(attack.clone()).or_default().entry(outcome).or_default() += count;
+            }
+        }
+    }
+
+    fn share(&self, count: Option<&u32>) -> f64 {
+        f64::from(count.copied().unwrap_or_default()) / f64::from(self.runs)
+    }
+}
+
+/// Judges an offered model many times. Each run has a seed of its own, so that threads change nothing.
+fn tally(protocol: &Protocol, offered: &Offered, sources: usize, runs: u64) -> Tally {
+    let threads = thread::available_parallelism().map_or(1, usize::from) as u64;
+    let work = |first: u64| {
+        let mut found = Tally::default();
+        for run in (first..runs).step_by(threads as usize) {
+            let mut world = World { offered, sources, draws: SplitMix64(run) };
+            let panel = world.scores();
+            let source = World { sources: 1, ..world }.scores();
+            found.add(&judge(protocol, &panel, &source));
+        }
+        found
+    };
+    let mut all = Tally::default();
+    thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|first| scope.spawn(move || work(first))).collect();
+        running.into_iter().filter_map(|thread| thread.join().ok()).for_each(|found| all.merge(found));
+    });
+    all
+}
+
+fn main() -> ExitCode {
+    let runs = std::env::args().nth(1).map_or(Ok(USUAL_RUNS), |runs| runs.parse());
+    let (Ok(runs), Some(Ok(protocol))) = (runs, Protocol::shipped("standard").map(Protocol::parse)) else {
+        eprintln!("usage: operating_characteristics [RUNS]");
+        return ExitCode::from(2);
+    };
+    println!("{runs} runs each, protocol {} version {}\n", protocol.name, protocol.version);
+    println!("| offered as the struck model | panel | verified | with residual | not verified |");
+    println!("|---|---|---|---|---|");
+    let mut of_retrains = Vec::new();
+    for (number, offered) in OFFERED.iter().enumerate() {
+        for sources in PANELS {
+            let found = tally(&protocol, offered, sources, runs);
+            let [verified, residual, not] = [Verdict::Verified, Verdict::VerifiedWithResidual, Verdict::NotVerified]
+                .map(|verdict| found.share(found.verdicts.get(verdict.name())));
+            println!("| {} | {sources} sources | {verified:.2} | {residual:.2} | {not:.2} |", offered.name);
+            if number == 0 {
+                of_retrains.push(found);
+            }
+        }
+    }
+    println!("\n| required attack, on another retrain | panel | pass | residual | inconclusive | not tested | fail |");
+    println!("|---|---|---|---|---|---|---|");
+    for attack in &protocol.required {
+        for (found, sources) in of_retrains.iter().zip(PANELS) {
+            let outcomes = found.outcomes.get(attack);
+            let share = |name: &str| found.share(outcomes.and_then(|outcomes| outcomes.get(name)));
+            let shares =
+                ["pass", "residual", "inconclusive", "not_tested", "fail"].map(|name| format!("{:.2}", share(name)));
+            println!("| `{attack}` | {sources} sources | {} |", shares.join(" | "));
+        }
+    }
+    ExitCode::SUCCESS
+}
