@@ -18,12 +18,11 @@ use obelus_ledger::{
 };
 use obelus_store::log as store;
 use serde::Serialize;
-use tempfile::TempDir;
 use tokio::{task::JoinSet, time::sleep_until};
 
 use crate::{
     arguments::BenchLog,
-    commands::bench::peak_memory_bytes,
+    commands::bench::{peak_memory_bytes, temporary_folder},
     installation,
     output::{Answer, Output},
     progress,
@@ -59,11 +58,7 @@ struct Figures {
 
 /// Runs `obelus bench log`.
 pub async fn run(arguments: &BenchLog, quiet: bool, output: &Output) -> Result<Answer> {
-    let folder = match &arguments.under {
-        Some(under) => TempDir::with_prefix_in("obelus-bench-", under),
-        None => TempDir::with_prefix("obelus-bench-"),
-    };
-    let folder = folder.context("cannot create a temporary folder")?;
+    let folder = temporary_folder(arguments.under.as_deref())?;
     let deps = Arc::new(installation::temporary(folder.path()).await?);
     fill(&deps, arguments.leaves, quiet).await?;
     let figures = measure(&deps, arguments).await?;

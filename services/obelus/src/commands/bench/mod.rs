@@ -6,9 +6,10 @@ mod log;
 mod register;
 mod train;
 
-use std::{fs, num::NonZero};
+use std::{fs, num::NonZero, path::Path};
 
 use anyhow::{Context as _, Result};
+use tempfile::TempDir;
 
 use crate::{
     arguments::Bench,
@@ -27,6 +28,15 @@ pub async fn run(bench: &Bench, quiet: bool, output: &Output) -> Result<Answer> 
         Bench::Register(arguments) => register::run(arguments, quiet, output).await,
         Bench::Log(arguments) => log::run(arguments, quiet, output).await,
     }
+}
+
+/// A folder that is removed again: in `under`, or where the system has such.
+fn temporary_folder(under: Option<&Path>) -> Result<TempDir> {
+    let folder = match under {
+        Some(under) => TempDir::with_prefix_in("obelus-bench-", under),
+        None => TempDir::with_prefix("obelus-bench-"),
+    };
+    folder.context("cannot create a temporary folder")
 }
 
 /// The most memory that this process held at once, libtorch included: what the kernel calls `VmHWM`.

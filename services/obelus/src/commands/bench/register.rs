@@ -18,11 +18,10 @@ use obelus_ledger::{
 };
 use obelus_model::Preset;
 use serde::Serialize;
-use tempfile::TempDir;
 
 use crate::{
     arguments::Register,
-    commands::bench::peak_memory_bytes,
+    commands::bench::{peak_memory_bytes, temporary_folder},
     installation,
     output::{Answer, Output},
     progress,
@@ -60,11 +59,7 @@ struct Figures {
 
 /// Runs `obelus bench register`; the answer is no when a proof does not hold.
 pub async fn run(arguments: &Register, quiet: bool, output: &Output) -> Result<Answer> {
-    let folder = match &arguments.under {
-        Some(under) => TempDir::with_prefix_in("obelus-bench-", under),
-        None => TempDir::with_prefix("obelus-bench-"),
-    };
-    let folder = folder.context("cannot create a temporary folder")?;
+    let folder = temporary_folder(arguments.under.as_deref())?;
     let deps = installation::temporary(folder.path()).await?;
     let figures = measure(&deps, arguments.sources.get(), folder.path(), quiet).await?;
     deps.db.close().await?;
