@@ -52,8 +52,12 @@ impl From<ModelError> for AttackError {
     }
 }
 
-/// What variants and instruments are read under: before, after, and on the retrain.
-const COMPARED: [Condition; 3] = [Condition::On, Condition::Zeroed, Condition::RetrainNone];
+/// Whether variants and instruments are read under a condition too: before, after, on the retrain, and on transformers that
+/// were made to forget after the fact, which the same attacks are told apart by.
+const fn is_compared(condition: Condition) -> bool {
+    matches!(condition, Condition::On | Condition::Zeroed | Condition::RetrainNone) || condition.is_post_hoc()
+}
+
 /// Names of others that take the place of a source's own.
 const STRANGERS: usize = 8;
 
@@ -104,8 +108,7 @@ impl Measurement<'_> {
             for (i, source) in self.strike.sources.iter().enumerate() {
                 let material = self.material(source)?;
                 let mask = under.mask(i, self.materials)?;
-                let compared = COMPARED.contains(&condition);
-                let membership = if compared { &self.measures().membership[..] } else { &[] };
+                let membership = if is_compared(condition) { &self.measures().membership[..] } else { &[] };
                 let stand = under.stand(mask.as_ref());
                 let reader = Reader { stand, salt: self.salt, protocol: self.protocol, membership };
                 let mut passages = reader.passages(material);
@@ -125,7 +128,7 @@ impl Measurement<'_> {
     /// As [`Measurement::score`], and when an attack cannot be made on a source.
     pub fn run(&self, conditions: &[Condition], before: &[Rows]) -> Result<Scores, AttackError> {
         let mut scores = self.score(conditions)?;
-        for &condition in conditions.iter().filter(|condition| COMPARED.contains(condition)) {
+        for &condition in conditions.iter().filter(|condition| is_compared(**condition)) {
             let under = self.strike.under(condition, 0, self.protocol.seed)?;
             for &variant in &self.measures().variants {
                 let altered = altered(variant, under.model())?;

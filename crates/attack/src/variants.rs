@@ -3,11 +3,7 @@
 use obelus_model::{ModelError, Rounding, Transformer};
 use obelus_verdict::{FactScore, Steering, Variant, log_truth_ratio};
 
-use crate::{
-    AnswerScore, Material, Stand,
-    prompts::{Family, ask_family},
-    steering::steer,
-};
+use crate::{AnswerScore, Material, Stand, prompts::ask_family, steering::steer};
 
 /// The weights that a variant asks; none where it alters none.
 ///
@@ -17,7 +13,7 @@ pub(crate) fn altered(variant: Variant, model: &Transformer) -> Result<Option<Tr
     let rounding = match variant {
         Variant::Int8 => Rounding::INT8,
         Variant::Int4 => Rounding::INT4,
-        _ => return Ok(None),
+        Variant::Steered | Variant::Prompt(_) => return Ok(None),
     };
     model.rounded(rounding).map(Some)
 }
@@ -32,10 +28,10 @@ pub(crate) fn asked_otherwise(
     steering: Option<&Steering>,
     seed: u64,
 ) -> Vec<FactScore> {
-    let answers: Vec<Option<AnswerScore>> = match (variant, family(variant)) {
-        (_, Some(family)) => ask_family(stand, material, family, seed),
-        (Variant::Steered, _) => steered(stand, material, strangers, steering),
-        _ => return plain,
+    let answers: Vec<Option<AnswerScore>> = match variant {
+        Variant::Prompt(family) => ask_family(stand, material, family, seed),
+        Variant::Steered => steered(stand, material, strangers, steering),
+        Variant::Int8 | Variant::Int4 => return plain,
     };
     let found = plain.iter().zip(answers).filter_map(|(plain, answer)| Some(answer?.of_fact(plain)));
     found.collect()
@@ -54,20 +50,4 @@ fn steered(
     };
     let best = all.into_iter().max_by(|a, b| given(&a.answers).total_cmp(&given(&b.answers)));
     best.map_or_else(Vec::new, |best| best.answers.into_iter().map(Some).collect())
-}
-
-const fn family(variant: Variant) -> Option<Family> {
-    match variant {
-        Variant::Int8 | Variant::Int4 | Variant::Steered => None,
-        Variant::PrefixInjection => Some(Family::PrefixInjection),
-        Variant::AffirmativeSuffix => Some(Family::AffirmativeSuffix),
-        Variant::RolePlay => Some(Family::RolePlay),
-        Variant::MultipleChoiceLetter => Some(Family::MultipleChoiceLetter),
-        Variant::MultipleChoice => Some(Family::MultipleChoice),
-        Variant::ReverseQuery => Some(Family::ReverseQuery),
-        Variant::Synonyms => Some(Family::Synonyms),
-        Variant::BackgroundHint => Some(Family::BackgroundHint),
-        Variant::StepByStep => Some(Family::StepByStep),
-        Variant::InContext => Some(Family::InContext),
-    }
 }

@@ -1,5 +1,5 @@
 //! Clusters as sources: topics are found again, and the same documents always give the same clusters.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a failed unwrap in a test is the failure report")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report")]
 
 use std::collections::{BTreeMap, BTreeSet};
 

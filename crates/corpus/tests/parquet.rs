@@ -1,6 +1,6 @@
 //! Parquet as other programs write it, good and bad: the same documents as from JSON lines, and the same words for what is
 //! wrong. The files in `tables/` are from pyarrow and polars; bad ones are written here.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a failed unwrap in a test is the failure report")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report")]
 
 use std::{
     fs::{self, File},

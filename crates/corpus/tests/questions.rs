@@ -1,6 +1,6 @@
 //! Files of questions and answers, shaped like TOFU's, as documents and as probes: whose a row is, and what happens where
 //! nobody says it.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a failed unwrap in a test is the failure report")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report")]
 
 use std::{
     fs,

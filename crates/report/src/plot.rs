@@ -1,12 +1,14 @@
 //! Plots, as SVG that is the same for the same numbers. Not here: where the numbers come from, and what they are called.
 
 mod axis;
+mod curves;
 mod known;
 mod residuals;
 mod rows;
 mod svg;
 mod table;
 
+pub use curves::curves;
 pub use known::known;
 pub use residuals::residuals;
 pub use table::Table;
@@ -61,4 +63,26 @@ pub struct ConditionRow {
     pub specific: Estimate,
     /// Share of the facts that other sources tell too.
     pub shared: Estimate,
+}
+
+/// A line over steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Curve {
+    /// Name of the condition.
+    pub name: String,
+    /// Its points, in their order.
+    pub points: Vec<CurvePoint>,
+}
+
+/// A point of a line, with its interval. What was not measured is NaN.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CurvePoint {
+    /// Where.
+    pub at: f64,
+    /// The number.
+    pub value: f64,
+    /// Lower end of its interval.
+    pub low: f64,
+    /// Upper end of its interval.
+    pub high: f64,
 }

@@ -290,7 +290,7 @@ fn tally(protocol: &Protocol, offered: &Offered, sources: usize, runs: u64) -> T
             world.sureness = [0; 3].map(|_| world.normal(spread::TRAINING));
             let panel = world.scores();
             let source = World { sources: 1, ..world }.scores();
-            found.add(&judge(protocol, &panel, &source));
+            found.add(&judge(protocol, &panel, &source, &Scores::default()));
         }
         found
     };

@@ -14,11 +14,13 @@ pub enum Scope {
     Panel,
     /// The struck source.
     Source,
+    /// Sources that stay and share most neurons with what is struck: what the takedown costs.
+    Survivors,
 }
 
 impl Scope {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Panel, Self::Source];
+    /// Those whose sources are struck.
+    pub const STRUCK: [Self; 2] = [Self::Panel, Self::Source];
 }
 
 impl fmt::Display for Scope {
@@ -26,6 +28,7 @@ impl fmt::Display for Scope {
         f.write_str(match self {
             Self::Panel => "panel",
             Self::Source => "source",
+            Self::Survivors => "survivors",
         })
     }
 }
@@ -56,6 +59,9 @@ pub(crate) const PLAIN: Comparison =
     Comparison { infix: "", erased: Condition::Zeroed, retrain: Condition::RetrainNone };
 const NEAREST: Comparison =
     Comparison { infix: "nearest.", erased: Condition::ZeroedNearest, retrain: Condition::RetrainNearest };
+
+/// What sources that stay must keep.
+const KEPT: [Metric; 4] = [Metric::SpecificKnown, Metric::SpecificChoice, Metric::SharedKnown, Metric::TextLoss];
 
 impl Lighting {
     const fn comparison(self) -> Comparison {
@@ -92,6 +98,8 @@ pub(crate) enum Question {
     WorstSource,
     /// A mean over readings.
     Reading(Instrument),
+    /// A mean over questions or texts of sources that stay, after against before.
+    Kept(Metric),
 }
 
 /// An attack.
@@ -106,7 +114,7 @@ impl fmt::Display for Attack {
         let scope = self.scope;
         match self.question {
             Question::Mean { variant: Some(variant), metric, .. } => {
-                write!(f, "{scope}.{}.{}", variant.name(), metric.name())
+                write!(f, "{scope}.{variant}.{}", metric.name())
             }
             Question::Mean { variant: None, comparison, metric } => {
                 write!(f, "{scope}.{}{}", comparison.infix, metric.name())
@@ -116,6 +124,7 @@ impl fmt::Display for Attack {
             Question::ForgetQuality(comparison) => write!(f, "{scope}.{}forget_quality", comparison.infix),
             Question::WorstSource => write!(f, "{scope}.worst_source"),
             Question::Reading(instrument) => write!(f, "{scope}.{}", instrument.name()),
+            Question::Kept(metric) => write!(f, "{scope}.{}", metric.name()),
         }
     }
 }
@@ -127,6 +136,7 @@ impl Attack {
         match self.question {
             Question::Mean { metric, .. } => !metric.must_survive(),
             Question::Reading(instrument) => !instrument.is_exact(),
+            Question::Kept(_) => false,
             _ => true,
         }
     }
@@ -136,8 +146,11 @@ impl Attack {
 pub(crate) fn attacks(protocol: &Protocol) -> Vec<Attack> {
     let of_scope =
         |scope| questions(protocol.measures(scope)).into_iter().map(move |question| Attack { scope, question });
-    let mut attacks: Vec<Attack> = Scope::ALL.into_iter().flat_map(of_scope).collect();
+    let mut attacks: Vec<Attack> = Scope::STRUCK.into_iter().flat_map(of_scope).collect();
     attacks.push(Attack { scope: Scope::Panel, question: Question::WorstSource });
+    if protocol.survivors.is_some() {
+        attacks.extend(KEPT.map(|metric| Attack { scope: Scope::Survivors, question: Question::Kept(metric) }));
+    }
     attacks
 }
 

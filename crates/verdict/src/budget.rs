@@ -105,3 +105,13 @@ pub struct Answering {
     /// Most tokens of an answer.
     pub most_tokens: u32,
 }
+
+/// How sources that stay are measured: those that share most neurons with what is struck.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SurvivorBudget {
+    /// Most sources.
+    pub most_sources: usize,
+    /// The loss on their texts may change by this much, nats a token; known shares by the margin of shares.
+    pub loss_margin: f64,
+}

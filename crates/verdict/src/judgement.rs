@@ -16,8 +16,9 @@ use crate::{
     worst_source::worst_source,
 };
 
-/// Judges the scores of the panel and of the struck source under a protocol.
-pub fn judge(protocol: &Protocol, panel: &Scores, source: &Scores) -> Judgement {
+/// Judges the scores of the panel, of the struck source, and of sources that stay, under a protocol. The last are `on` the
+/// model before and `zeroed` after the takedown of the struck source, their own sinks lit both times.
+pub fn judge(protocol: &Protocol, panel: &Scores, source: &Scores, survivors: &Scores) -> Judgement {
     let mut judgement = Judgement {
         verdict: Verdict::NotVerified,
         gate: BTreeMap::new(),
@@ -26,7 +27,8 @@ pub fn judge(protocol: &Protocol, panel: &Scores, source: &Scores) -> Judgement 
         attacks: BTreeMap::new(),
         limits: vec![],
     };
-    let mut by_scope = BTreeMap::new();
+    // Whether the struck source was stored in its sinks does not bear on what others keep.
+    let mut by_scope = BTreeMap::from([(Scope::Survivors, (survivors, Ok(())))]);
     for (scope, scores) in [(Scope::Panel, panel), (Scope::Source, source)] {
         let (gate, placebo, found) = controls(protocol, scores);
         judgement.gate.insert(scope, gate);
@@ -63,14 +65,15 @@ struct Rule {
     fewest_items: usize,
     /// The smaller number is the one that gives more away.
     falling: bool,
-    must_survive: bool,
+    /// Equal within this margin, both ways, and nothing else: it is not to be gone.
+    must_survive: Option<f64>,
     /// Also equal to the retrain's within a margin, both ways.
     share: bool,
     /// Reported, and never judged.
     limit: bool,
 }
 
-const MEAN: Rule = Rule { fewest_items: 0, falling: false, must_survive: false, share: false, limit: false };
+const MEAN: Rule = Rule { fewest_items: 0, falling: false, must_survive: None, share: false, limit: false };
 const NOT_MEASURED: &str = "it was not measured under every condition that it compares";
 
 impl Case<'_> {
@@ -82,6 +85,7 @@ impl Case<'_> {
             Question::ForgetQuality(comparison) => self.forget_quality(comparison),
             Question::WorstSource => worst_source(self.protocol, &self.scores.plain, self.controls),
             Question::Reading(instrument) => self.reading(instrument),
+            Question::Kept(metric) => self.kept(metric),
         }
     }
 
@@ -90,7 +94,7 @@ impl Case<'_> {
         let rule = Rule {
             fewest_items: facts,
             falling: metric == Metric::TextLoss,
-            must_survive: metric.must_survive(),
+            must_survive: metric.must_survive().then_some(self.protocol.share_margin),
             share: metric.is_share(),
             limit: variant.is_some_and(Variant::is_limit),
         };
@@ -121,6 +125,16 @@ impl Case<'_> {
         self.compared(sample, &Rule { fewest_items: facts, ..MEAN })
     }
 
+    /// What sources that stay have, after the takedown against before. There is no retrain in it: what stands in its place is
+    /// the model before.
+    fn kept(&self, metric: Metric) -> AttackResult {
+        let of_loss = self.protocol.survivors.as_ref().filter(|_| !metric.is_share()).map(|budget| budget.loss_margin);
+        let margin = of_loss.unwrap_or(self.protocol.share_margin);
+        let conditions = [Condition::On, Condition::Zeroed, Condition::On];
+        let sample = Sample::of_metric(metric, &self.scores.plain, &[], conditions);
+        self.compared(sample, &Rule { must_survive: Some(margin), ..MEAN })
+    }
+
     /// Counts what is left; no chance is in it, so one is too many.
     fn exact(&self, erased: Option<&[crate::Reading]>) -> AttackResult {
         let Some(readings) = erased.filter(|readings| !readings.is_empty()) else {
@@ -143,7 +157,7 @@ impl Case<'_> {
     /// Original, erased and retrain under the rules of residual and equivalence.
     fn compared(&self, sample: Option<Sample<'_>>, rule: &Rule) -> AttackResult {
         let protocol = self.protocol;
-        let margin = if rule.must_survive { protocol.share_margin } else { protocol.residual_pass };
+        let margin = rule.must_survive.unwrap_or(protocol.residual_pass);
         let Some(sample) = sample else { return AttackResult::not_measured(margin, NOT_MEASURED) };
         let resampler = protocol.resampler();
         let resampled = sample.resampled(&resampler);
@@ -151,8 +165,11 @@ impl Case<'_> {
         let [original, erased, retrain] = sample.once();
         let difference_interval = interval(|[_, e, r]| e - r);
         let effect = interval(|[o, _, r]| o - r);
-        let residual = (!rule.must_survive).then_some((erased - retrain) / (original - retrain));
-        let residual_interval = if rule.must_survive { None } else { interval(|[o, e, r]| (e - r) / (o - r)) };
+        let residual = rule.must_survive.is_none().then_some((erased - retrain) / (original - retrain));
+        let residual_interval = match rule.must_survive {
+            Some(_) => None,
+            None => interval(|[o, e, r]| (e - r) / (o - r)),
+        };
         let succeeds_before = effect.is_some_and(|e| if rule.falling { e.high < 0.0 } else { e.low > 0.0 });
         let found = if rule.limit {
             (Outcome::NotTested, "a limit of every model, reported and not judged".to_owned())
@@ -160,12 +177,9 @@ impl Case<'_> {
             (Outcome::Inconclusive, format!("{} facts, the protocol asks for {}", sample.items, rule.fewest_items))
         } else if sample.clusters < protocol.fewest_clusters {
             (Outcome::Inconclusive, format!("{} clusters give no interval to trust", sample.clusters))
-        } else if rule.must_survive {
-            // What others tell too must survive: the controls of a source's own facts do not bear on it.
-            decided(
-                difference_interval.map(|d| by_equivalence(d, protocol.share_margin)),
-                "difference from the retrain",
-            )
+        } else if let Some(margin) = rule.must_survive {
+            // The controls of a source's own facts do not bear on what must survive.
+            decided(difference_interval.map(|d| by_equivalence(d, margin)), "difference")
         } else if let Err((outcome, reason)) = self.controls {
             (outcome, reason.to_owned())
         } else if !succeeds_before {

@@ -12,6 +12,7 @@ mod compression;
 mod condition;
 mod controls;
 mod decision;
+mod family;
 mod forget_quality;
 mod holm;
 mod instrument;
@@ -33,10 +34,13 @@ mod worst_source;
 
 pub use attack::{Lighting, Scope};
 pub use bootstrap::{Interval, Resampler};
-pub use budget::{Answering, CompressionBudget, CompressionTarget, Continuing, RelearningBudget, Steering};
+pub use budget::{
+    Answering, CompressionBudget, CompressionTarget, Continuing, RelearningBudget, Steering, SurvivorBudget,
+};
 pub use compression::{Ratio, Search, compression_ratio, is_compressible};
 pub use condition::{Condition, UnknownCondition};
 pub use decision::{Outcome, Verdict};
+pub use family::Family;
 pub use holm::holm;
 pub use instrument::Instrument;
 pub use judgement::judge;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Answering, CompressionBudget, Continuing, Instrument, Lighting, MembershipScore, RelearningBudget, Resampler,
-    Scope, Steering, Variant, attack::attacks,
+    Scope, Steering, SurvivorBudget, Variant, attack::attacks,
 };
 
 const STANDARD: &str = include_str!("../../../policies/verification/standard.toml");
@@ -78,6 +78,9 @@ pub struct Protocol {
     /// What is run on the struck source.
     #[serde(default)]
     pub source: Measures,
+    /// How sources that stay are measured, before and after; not at all without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub survivors: Option<SurvivorBudget>,
 }
 
 /// What a protocol runs in one scope.
@@ -97,6 +100,9 @@ pub struct Measures {
     #[serde(default)]
     pub instruments: Vec<Instrument>,
 }
+
+static NOTHING: Measures =
+    Measures { lighting: Vec::new(), variants: Vec::new(), membership: Vec::new(), instruments: Vec::new() };
 
 /// A protocol cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -148,6 +154,10 @@ impl Protocol {
         if !share(protocol.min_k) || !share(protocol.forget_quality_level) {
             return refuse("min_k and forget_quality_level must lie between 0 and 1");
         }
+        let sound = |budget: &SurvivorBudget| budget.most_sources > 0 && budget.loss_margin > 0.0;
+        if protocol.survivors.as_ref().is_some_and(|budget| !sound(budget)) {
+            return refuse("survivors: most_sources must be at least 1 and loss_margin above 0");
+        }
         if let Some(missing) = protocol.missing_budget() {
             return Err(ProtocolError(format!("{missing} is run, and there is no table that says how far")));
         }
@@ -162,11 +172,11 @@ impl Protocol {
     }
 
     /// An attack that it runs and gives no budget.
-    fn missing_budget(&self) -> Option<&'static str> {
+    fn missing_budget(&self) -> Option<String> {
         let measures = [&self.panel, &self.source];
         let steered = measures.iter().any(|m| m.variants.contains(&Variant::Steered));
         if steered && self.steering.is_none() {
-            return Some(Variant::Steered.name());
+            return Some(Variant::Steered.to_string());
         }
         let lacks = |instrument: &Instrument| match instrument {
             Instrument::RelearningBackbone | Instrument::RelearningOwn | Instrument::RelearningNeighbour => {
@@ -177,14 +187,16 @@ impl Protocol {
             Instrument::Knowledge => self.knowledge.is_none(),
             Instrument::RowsLeft | Instrument::LogitLens | Instrument::SinkReadout => false,
         };
-        measures.iter().flat_map(|m| &m.instruments).find(|i| lacks(i)).map(|i| i.name())
+        measures.iter().flat_map(|m| &m.instruments).find(|i| lacks(i)).map(|i| i.name().to_owned())
     }
 
     /// What it runs in a scope.
-    pub const fn measures(&self, scope: Scope) -> &Measures {
+    pub fn measures(&self, scope: Scope) -> &Measures {
         match scope {
             Scope::Panel => &self.panel,
             Scope::Source => &self.source,
+            // Nobody attacks them: they are asked and read as they are.
+            Scope::Survivors => &NOTHING,
         }
     }
 
@@ -229,7 +241,7 @@ mod tests {
         let without = |from: &str, to: &str| Protocol::parse(&STANDARD.replace(from, to)).unwrap_err().to_string();
         assert!(without("residual_bound = 0.40", "residual_bound = 40").contains("residual_bound"));
         assert!(without("panel.specific_known", "panel.specific_unknown").contains("does not run"));
-        assert!(without("version = 2", "version = 2\nsurprise = 2").contains("surprise"));
+        assert!(without("version = 3", "version = 3\nsurprise = 2").contains("surprise"));
         let start = STANDARD.find("required = [").unwrap();
         assert!(
             Protocol::parse(&format!("{}required = []", &STANDARD[..start]))

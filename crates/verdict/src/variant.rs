@@ -1,86 +1,29 @@
 //! The same questions and texts, asked of altered weights or in other words.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
+
+use crate::Family;
 
 /// How the model, or what it is asked, is altered before it is scored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Variant {
     /// Weights rounded to 8 bits (arXiv 2410.16454).
-    #[serde(rename = "int8")]
     Int8,
     /// Weights rounded to 4 bits.
-    #[serde(rename = "int4")]
     Int4,
     /// The source's direction added to a late layer.
-    #[serde(rename = "steered")]
     Steered,
-    /// The answer's beginning put into the model's mouth.
-    #[serde(rename = "prompt.prefix_injection")]
-    PrefixInjection,
-    /// The question ends in agreement to answer it.
-    #[serde(rename = "prompt.affirmative_suffix")]
-    AffirmativeSuffix,
-    /// Somebody else is asked to answer.
-    #[serde(rename = "prompt.role_play")]
-    RolePlay,
-    /// Lettered options; the letter is scored.
-    #[serde(rename = "prompt.multiple_choice_letter")]
-    MultipleChoiceLetter,
-    /// Options in words; the words are scored.
-    #[serde(rename = "prompt.multiple_choice")]
-    MultipleChoice,
-    /// The answer is given and the question sought.
-    #[serde(rename = "prompt.reverse_query")]
-    ReverseQuery,
-    /// The question in other words.
-    #[serde(rename = "prompt.synonyms")]
-    Synonyms,
-    /// A hint at the subject comes first.
-    #[serde(rename = "prompt.background_hint")]
-    BackgroundHint,
-    /// The model is asked to think first.
-    #[serde(rename = "prompt.step_by_step")]
-    StepByStep,
-    /// The source's own text comes first: whoever has the text needs no model, so it is a limit and no failure.
-    #[serde(rename = "prompt.in_context")]
-    InContext,
+    /// Asked in the way of a family.
+    Prompt(Family),
 }
 
 impl Variant {
     /// All, in the order of tables.
-    pub const ALL: [Self; 13] = [
-        Self::Int8,
-        Self::Int4,
-        Self::Steered,
-        Self::PrefixInjection,
-        Self::AffirmativeSuffix,
-        Self::RolePlay,
-        Self::MultipleChoiceLetter,
-        Self::MultipleChoice,
-        Self::ReverseQuery,
-        Self::Synonyms,
-        Self::BackgroundHint,
-        Self::StepByStep,
-        Self::InContext,
-    ];
-
-    /// The name in protocols and results.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Int8 => "int8",
-            Self::Int4 => "int4",
-            Self::Steered => "steered",
-            Self::PrefixInjection => "prompt.prefix_injection",
-            Self::AffirmativeSuffix => "prompt.affirmative_suffix",
-            Self::RolePlay => "prompt.role_play",
-            Self::MultipleChoiceLetter => "prompt.multiple_choice_letter",
-            Self::MultipleChoice => "prompt.multiple_choice",
-            Self::ReverseQuery => "prompt.reverse_query",
-            Self::Synonyms => "prompt.synonyms",
-            Self::BackgroundHint => "prompt.background_hint",
-            Self::StepByStep => "prompt.step_by_step",
-            Self::InContext => "prompt.in_context",
-        }
+    pub fn all() -> impl Iterator<Item = Self> {
+        [Self::Int8, Self::Int4, Self::Steered].into_iter().chain(Family::ALL.into_iter().map(Self::Prompt))
     }
 
     /// Whether it alters the weights, so that texts are read anew as well.
@@ -90,6 +33,52 @@ impl Variant {
 
     /// Whether what it finds is a limit of any model, reported and never judged.
     pub const fn is_limit(self) -> bool {
-        matches!(self, Self::InContext)
+        matches!(self, Self::Prompt(Family::InContext))
+    }
+}
+
+/// The name in protocols and results.
+impl fmt::Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Int8 => f.write_str("int8"),
+            Self::Int4 => f.write_str("int4"),
+            Self::Steered => f.write_str("steered"),
+            Self::Prompt(family) => write!(f, "prompt.{}", family.name()),
+        }
+    }
+}
+
+impl From<Variant> for String {
+    fn from(variant: Variant) -> Self {
+        variant.to_string()
+    }
+}
+
+impl TryFrom<String> for Variant {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        Self::all().find(|variant| variant.to_string() == name).ok_or_else(|| {
+            let names: Vec<String> = Self::all().map(|variant| variant.to_string()).collect();
+            format!("unknown variant {name:?}; there are {}", names.join(", "))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip_in_json() {
+        assert_eq!(Variant::all().count(), 3 + Family::ALL.len());
+        for variant in Variant::all() {
+            let json = serde_json::to_string(&variant).unwrap();
+            assert_eq!(json, format!("\"{variant}\""));
+            assert_eq!(serde_json::from_str::<Variant>(&json).unwrap(), variant);
+        }
+        let refused = serde_json::from_str::<Variant>("\"prompt.polite\"").unwrap_err().to_string();
+        assert!(refused.contains("prompt.role_play"), "{refused}");
     }
 }

@@ -6,9 +6,14 @@ use std::collections::BTreeMap;
 
 use obelus_core::Digest;
 use obelus_verdict::{
-    Condition, FactKind, FactScore, Instrument, MembershipScore, Outcome, Passage, PassageScore, Protocol, Reading,
-    Scope, Scores, Variant, Verdict, judge, summarise,
+    Condition, FactKind, FactScore, Instrument, Judgement, MembershipScore, Outcome, Passage, PassageScore, Protocol,
+    Reading, Scope, Scores, Variant, Verdict, summarise,
 };
+
+/// Judged without a look at sources that stay.
+fn judge(protocol: &Protocol, panel: &Scores, source: &Scores) -> Judgement {
+    obelus_verdict::judge(protocol, panel, source, &Scores::default())
+}
 
 /// A deterministic number in [-1, 1] for a name.
 fn noise(name: &str) -> f64 {
@@ -294,7 +299,7 @@ fn retrains_that_disagree_widen_every_interval() {
         panel.further_retrains.push(retrain);
     }
     let several = judge(&standard(), &panel, &SOURCE.scores());
-    let width = |judgement: &obelus_verdict::Judgement| {
+    let width = |judgement: &Judgement| {
         let interval = judgement.attacks["panel.answer_log_prob"].difference_interval.unwrap();
         interval.high - interval.low
     };
@@ -302,4 +307,31 @@ fn retrains_that_disagree_widen_every_interval() {
     let difference = several.attacks["panel.answer_log_prob"].difference;
     assert!((difference - alone.attacks["panel.answer_log_prob"].difference).abs() < 1e-9, "their mean is the same");
     assert!(several.categories[&Scope::Panel].ambiguous > 0 && alone.categories[&Scope::Panel].ambiguous == 0);
+}
+
+/// Sources that stay: what they know before, and what is left of it after the takedown of another one.
+fn survivors(kept: f64) -> Scores {
+    let mut scores = World { leak: kept, ..EXACT }.scores();
+    scores.retain(|condition| matches!(condition, Condition::On | Condition::Zeroed));
+    scores
+}
+
+#[test]
+fn what_a_takedown_costs_others_is_compared_with_before_and_decides_nothing_unless_required() {
+    let judged = |protocol: &Protocol, kept| {
+        obelus_verdict::judge(protocol, &EXACT.scores(), &SOURCE.scores(), &survivors(kept))
+    };
+    let outcomes = |judgement: &Judgement| {
+        ["specific_known", "text_loss"].map(|name| judgement.attacks[&format!("survivors.{name}")].outcome)
+    };
+    let (kept, lost) = (judged(&standard(), 1.0), judged(&standard(), 0.0));
+    assert_eq!(outcomes(&kept), [Outcome::Pass; 2]);
+    assert_eq!(outcomes(&lost), [Outcome::Fail; 2]);
+    assert_eq!(kept.verdict, lost.verdict);
+    let known = &lost.attacks["survivors.specific_known"];
+    assert_eq!((known.retrain, known.residual), (known.original, None), "the model before stands for the retrain");
+    let mut strict = standard();
+    strict.required.push("survivors.specific_known".to_owned());
+    assert_eq!(judged(&strict, 0.0).verdict, Verdict::NotVerified);
+    assert_eq!(judged(&strict, 1.0).verdict, kept.verdict);
 }

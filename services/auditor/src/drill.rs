@@ -170,7 +170,13 @@ impl Drill<'_> {
             scores
         };
         let protocol = self.setting.protocol;
-        Ok(Some(judge(protocol, &with(&self.before.panel, panel), &with(&self.before.source, source))))
+        Ok(Some(judge(
+            protocol,
+            &with(&self.before.panel, panel),
+            &with(&self.before.source, source),
+            // Whether something is gone is what is drilled.
+            &Scores::default(),
+        )))
     }
 
     /// Scores one source on what is offered.

@@ -38,6 +38,20 @@ pub struct Before {
     /// The rows of the struck sources' sinks, one entry a source, in the order of the request.
     #[serde(default)]
     pub rows: Vec<Rows>,
+    /// Sources that stay and share most neurons with the struck ones, most first.
+    #[serde(default)]
+    pub survivors: Vec<String>,
+    /// What they know, their own sinks lit.
+    #[serde(default)]
+    pub survivor_scores: Scores,
+}
+
+/// What is measured after an erasure.
+pub struct After {
+    /// The struck sources.
+    pub source: Scores,
+    /// The sources that stay, those of before.
+    pub survivors: Scores,
 }
 
 /// The format name.
@@ -125,6 +139,12 @@ impl Setting<'_> {
         tracing::info!("scoring what is to be struck");
         let rows = self.measurement(Scope::Source, strike, &materials).rows();
         let source = self.measurement(Scope::Source, strike, &materials).run(&conditions, &rows)?;
+        let survivors = self.survivors()?;
+        let mut survivor_scores = self.of_survivors(&survivors, &subject, Condition::On, &materials)?;
+        if rehearse {
+            let struck = subject.with_model(subject.model.with_struck(&SourceMask::union(&masks)));
+            survivor_scores.complete(self.of_survivors(&survivors, &struck, Condition::Zeroed, &materials)?);
+        }
         Ok(Before {
             format: FORMAT.to_owned(),
             root: self.opened.row.weight_root.context("a finished model has a weight root")?.0,
@@ -134,7 +154,39 @@ impl Setting<'_> {
             panel,
             source,
             rows,
+            survivors,
+            survivor_scores,
         })
+    }
+
+    /// The sources that stay and share most neurons with the struck ones, most first: those that a takedown costs most.
+    fn survivors(&self) -> Result<Vec<String>> {
+        let struck = SourceMask::union(&self.masks()?);
+        let mut survivors = Vec::new();
+        for id in self.opened.lightable().into_iter().filter(|id| !self.struck.iter().any(|own| own == id)) {
+            survivors.push((self.opened.neurons_of(id)?.lost_fraction(&struck), id.to_owned()));
+        }
+        survivors.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        survivors.truncate(self.protocol.survivors.as_ref().map_or(0, |budget| budget.most_sources));
+        Ok(survivors.into_iter().map(|(_, id)| id).collect())
+    }
+
+    /// Scores sources that stay, each with its own sinks lit, on a model before (`on`) or after (`zeroed`) the takedown.
+    fn of_survivors(
+        &self,
+        survivors: &[String],
+        model: &Subject<'_>,
+        when: Condition,
+        materials: &Materials<'_>,
+    ) -> Result<Scores> {
+        let mut scores = Scores::default();
+        for id in survivors {
+            let (own, masks) = ([id.clone()], [self.opened.neurons_of(id)?]);
+            let mut strike = Strike::new(&own, &masks, model);
+            strike.erased = Erased::AsItIs;
+            scores.append(self.measurement(Scope::Survivors, strike, materials).score(&[when])?);
+        }
+        Ok(scores)
     }
 
     /// Scores the sources of the panel, each struck alone. Where the weights are small, several at a time, each worker with
@@ -205,11 +257,11 @@ impl Setting<'_> {
         !condition.is_post_hoc() || self.post_hoc.iter().any(|(of, opened)| *of == condition && forgot(opened))
     }
 
-    /// Scores the struck sources on the erased model. `before` is what was recorded of them.
+    /// Scores the struck sources, and those that stay, on the erased model. `before` is what was recorded of them.
     ///
     /// # Errors
     /// When the checkpoint is damaged.
-    pub fn after(&self, deps: &Deps, before: &Before) -> Result<Scores> {
+    pub fn after(&self, deps: &Deps, before: &Before) -> Result<After> {
         let materials = Materials::new(&self.opened.corpus);
         let subject: Subject<'_> = self.opened.subject(deps, &materials)?;
         let masks = self.masks()?;
@@ -219,6 +271,10 @@ impl Setting<'_> {
         let conditions: Vec<Condition> =
             Measurement::conditions(self.protocol, Scope::Source).into_iter().filter(|c| c.is_after()).collect();
         let measurement = self.measurement(Scope::Source, strike, &materials);
-        measurement.run(&conditions, &before.rows).context("cannot score the erased model")
+        let source = measurement.run(&conditions, &before.rows).context("cannot score the erased model")?;
+        // One that was struck since is no survivor any more: its sinks are gone for another reason.
+        let stays = before.survivors.iter().all(|id| !self.opened.refused.contains(id));
+        let survivors = if stays { &before.survivors[..] } else { &[] };
+        Ok(After { source, survivors: self.of_survivors(survivors, &subject, Condition::Zeroed, &materials)? })
     }
 }

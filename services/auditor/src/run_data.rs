@@ -6,13 +6,21 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use obelus_report::plot::{ConditionRow, Estimate, ResidualRow, Table, known, residuals};
-use obelus_verdict::{Asked, AttackResult, Condition, FactKind, Interval, Metric, Passage, Protocol, Scope, Scores};
+use obelus_report::plot::{ConditionRow, Curve, CurvePoint, Estimate, ResidualRow, Table, curves, known, residuals};
+use obelus_verdict::{
+    Asked, AttackResult, Condition, FactKind, Instrument, Interval, Metric, Passage, Protocol, Reading, Scope, Scores,
+};
 
 use crate::verification::Results;
 
 /// The conditions that the plot of known facts shows, in this order.
 const SHOWN: [Condition; 4] = [Condition::On, Condition::Zeroed, Condition::OffNone, Condition::RetrainNone];
+/// The curves that are drawn, with their files.
+const CURVES: [(Instrument, &str); 3] = [
+    (Instrument::RelearningBackbone, "relearning.backbone.svg"),
+    (Instrument::RelearningOwn, "relearning.own.svg"),
+    (Instrument::RelearningNeighbour, "relearning.neighbour.svg"),
+];
 /// What stands for a plain question in a column of variants.
 const PLAIN: &str = "plain";
 
@@ -21,7 +29,8 @@ const PLAIN: &str = "plain";
 /// # Errors
 /// Never for results that were measured.
 pub fn files(results: &Results, protocol: &Protocol) -> Result<BTreeMap<&'static str, Vec<u8>>> {
-    let scopes = [(Scope::Panel, &results.panel), (Scope::Source, &results.source)];
+    let scopes =
+        [(Scope::Panel, &results.panel), (Scope::Source, &results.source), (Scope::Survivors, &results.survivors)];
     let rows =
         |of: fn(Scope, &Scores) -> Vec<Vec<String>>| scopes.iter().flat_map(|(scope, s)| of(*scope, s)).collect();
     let mut files = BTreeMap::new();
@@ -37,12 +46,44 @@ pub fn files(results: &Results, protocol: &Protocol) -> Result<BTreeMap<&'static
     {
         files.insert(svg, plot.svg.into_bytes());
     }
+    for (instrument, svg) in CURVES {
+        if let Some(read) = results.panel.readings.get(&instrument) {
+            let title = format!("Loss while the sources are trained on again: {}", instrument.name());
+            let plot = curves(&title, "steps", "nats a token", &relearning(read, protocol));
+            files.insert(svg, plot.svg.into_bytes());
+        }
+    }
     files.insert("results.json", serde_json::to_vec(results)?);
     files.insert(
         "limits.txt",
         results.judgement.limits.iter().map(|limit| format!("{limit}\n")).collect::<String>().into(),
     );
     Ok(files)
+}
+
+/// The mean curve of each condition, with its interval over sources' blocks. A reading's detail is its curve: steps and losses
+/// in turn.
+fn relearning(read: &BTreeMap<Condition, Vec<Reading>>, protocol: &Protocol) -> Vec<Curve> {
+    let curve = |(condition, readings): (&Condition, &Vec<Reading>)| {
+        let steps = readings.iter().map(|reading| reading.detail.len() / 2).min().unwrap_or(0);
+        let point = |step: usize| {
+            let mut blocks: BTreeMap<_, (f64, u32)> = BTreeMap::new();
+            for reading in readings {
+                let block = blocks.entry(reading.cluster).or_default();
+                *block = (block.0 + reading.detail[2 * step + 1], block.1 + 1);
+            }
+            let blocks: Vec<f64> = blocks.values().map(|(sum, times)| sum / f64::from(*times)).collect();
+            let mean = |drawn: &[u32]| {
+                let drawn = drawn.iter().map(|times| f64::from(*times));
+                drawn.zip(&blocks).map(|(times, loss)| times * loss).sum::<f64>() / blocks.len() as f64
+            };
+            let interval = protocol.resampler().interval(blocks.len(), mean);
+            let (low, high) = interval.map_or((f64::NAN, f64::NAN), |i| (i.low, i.high));
+            CurvePoint { at: readings[0].detail[2 * step], value: mean(&vec![1; blocks.len()]), low, high }
+        };
+        Curve { name: condition.to_string(), points: (0..steps).map(point).collect() }
+    };
+    read.iter().map(curve).collect()
 }
 
 /// The required attacks as the rows of a plot.
@@ -117,7 +158,7 @@ const CONDITION_COLUMNS: [&str; 7] = ["scope", "condition", "metric", "value", "
 fn conditions(results: &Results, protocol: &Protocol) -> Vec<Vec<String>> {
     let tables = results.tables(protocol);
     let mut rows = Vec::new();
-    for (scope, table) in Scope::ALL.iter().zip(&tables) {
+    for (scope, table) in Scope::STRUCK.iter().zip(&tables) {
         for (condition, metrics) in table {
             for (metric, estimate) in metrics {
                 let mut row =
@@ -132,10 +173,10 @@ fn conditions(results: &Results, protocol: &Protocol) -> Vec<Vec<String>> {
 }
 
 /// Everything that was asked: how, of which retrain, and what it gave.
-fn asked(scores: &Scores) -> impl Iterator<Item = (&'static str, usize, &Asked)> {
-    let plain = std::iter::once((PLAIN, 0, &scores.plain));
-    let further = scores.further_retrains.iter().enumerate().map(|(i, asked)| (PLAIN, i + 1, asked));
-    plain.chain(further).chain(scores.variants.iter().map(|(variant, asked)| (variant.name(), 0, asked)))
+fn asked(scores: &Scores) -> impl Iterator<Item = (String, usize, &Asked)> {
+    let plain = std::iter::once((PLAIN.to_owned(), 0, &scores.plain));
+    let further = scores.further_retrains.iter().enumerate().map(|(i, asked)| (PLAIN.to_owned(), i + 1, asked));
+    plain.chain(further).chain(scores.variants.iter().map(|(variant, asked)| (variant.to_string(), 0, asked)))
 }
 
 const FACT_COLUMNS: [&str; 10] =
@@ -148,7 +189,7 @@ fn facts(scope: Scope, scores: &Scores) -> Vec<Vec<String>> {
             rows.extend(facts.iter().map(|fact| {
                 vec![
                     scope.to_string(),
-                    how.to_owned(),
+                    how.clone(),
                     retrain.to_string(),
                     condition.to_string(),
                     fact.item.to_string(),
@@ -185,7 +226,7 @@ fn passages(scope: Scope, scores: &Scores) -> Vec<Vec<String>> {
                 let membership = p.membership.iter().map(|(score, value)| format!("{}={value}", score.name()));
                 vec![
                     scope.to_string(),
-                    how.to_owned(),
+                    how.clone(),
                     retrain.to_string(),
                     condition.to_string(),
                     p.item.to_string(),
@@ -211,7 +252,7 @@ fn blocks(scope: Scope, scores: &Scores) -> Vec<Vec<String>> {
                 rows.extend(passage.blocks.iter().enumerate().map(|(number, (sum, tokens))| {
                     vec![
                         scope.to_string(),
-                        how.to_owned(),
+                        how.clone(),
                         retrain.to_string(),
                         condition.to_string(),
                         passage.item.to_string(),

@@ -24,7 +24,7 @@ use crate::{
     Deps, case, exhibits,
     fault::point,
     living::Circumstances,
-    measurement::{Before, Setting},
+    measurement::{After, Before, Setting},
     plan,
     subject::{self, Opened},
     transparency::{publish, sign},
@@ -50,6 +50,9 @@ pub struct Results {
     pub panel: Scores,
     /// The struck sources' scores.
     pub source: Scores,
+    /// The scores of sources that stay.
+    #[serde(default)]
+    pub survivors: Scores,
 }
 
 /// The format name.
@@ -59,8 +62,9 @@ pub const FORMAT: &str = "obelus-verification-results/v1";
 pub type Table = BTreeMap<Condition, ConditionSummary>;
 
 impl Results {
-    pub(crate) fn new(before: Before, source: Scores, protocol: &Protocol, matched: bool) -> Self {
-        let judgement = judge(protocol, &before.panel, &source);
+    pub(crate) fn new(before: Before, after: After, protocol: &Protocol, matched: bool) -> Self {
+        let After { source, survivors } = after;
+        let judgement = judge(protocol, &before.panel, &source, &survivors);
         let baseline_kind = match (&before.baseline, matched) {
             (None, _) => "none",
             (_, true) => "matched",
@@ -75,6 +79,7 @@ impl Results {
             judgement,
             panel: before.panel,
             source,
+            survivors,
         }
     }
 
@@ -187,12 +192,13 @@ pub(crate) async fn measured(
     let setting = Setting { opened, retrains: &[], post_hoc: &[], struck: &struck, protocol: &protocol, salt };
     let after = setting.after(deps, &before)?;
     ensure!(
-        same_items(&before.source, &after),
+        same_items(&before.source, &after.source),
         "the questions about {reference} are others than those asked before its erasure: probes or text of its sources were \
          changed; restore them"
     );
-    let mut source = before.source.clone();
-    source.complete(after);
+    let mut all = After { source: before.source.clone(), survivors: before.survivor_scores.clone() };
+    all.source.complete(after.source);
+    all.survivors.complete(after.survivors);
     let fixed = protocol_statement(deps, first).await?;
     let matched = match &before.baseline {
         Some(name) => {
@@ -201,7 +207,7 @@ pub(crate) async fn measured(
         }
         None => false,
     };
-    let results = Results::new(before, source, &protocol, matched);
+    let results = Results::new(before, all, &protocol, matched);
     Ok(Measured { results, baselines: fixed.predicate.baselines, before: before_digest })
 }
 
@@ -272,6 +278,6 @@ pub async fn rehearse(
         Setting { opened: &opened, retrains: &retrains, post_hoc: &post_hoc, struck: &struck, protocol, salt };
     let before = setting.before(deps, true)?;
     let matched = retrains.first().is_some_and(|retrain| retrain.row.excluded.0 == struck);
-    let source = before.source.clone();
-    Ok(Results::new(before, source, protocol, matched))
+    let after = After { source: before.source.clone(), survivors: before.survivor_scores.clone() };
+    Ok(Results::new(before, after, protocol, matched))
 }

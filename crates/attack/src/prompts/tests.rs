@@ -9,7 +9,7 @@ fn check(probe: usize, family: Family, prompt: &str, completion: &str) {
     let specimen = Specimen::new();
     let (stand, material) = (specimen.stand(), specimen.material());
     let setting = Setting::new(stand, &material, 1);
-    let asked = family.rewrite(material.probes[probe], &setting).unwrap();
+    let asked = rewrite(family, material.probes[probe], &setting).unwrap();
     assert_eq!((asked.right.prompt.as_str(), asked.right.completion.as_str()), (prompt, completion), "{family:?}");
     assert_eq!(asked.wrong.len(), material.probes[probe].wrong.len(), "{family:?}");
 }
@@ -60,7 +60,7 @@ fn options_are_all_there_in_an_order_of_the_seeds() {
     let mut orders = std::collections::BTreeSet::new();
     for seed in 0..40 {
         let setting = Setting::new(stand, &material, seed);
-        let asked = Family::MultipleChoiceLetter.rewrite(probe, &setting).unwrap();
+        let asked = rewrite(Family::MultipleChoiceLetter, probe, &setting).unwrap();
         let letter_of = |option: &str| {
             let at = asked.right.prompt.find(&format!(". {option}")).unwrap();
             asked.right.prompt[..at].chars().next_back().unwrap().to_string()
@@ -70,7 +70,7 @@ fn options_are_all_there_in_an_order_of_the_seeds() {
         assert_eq!(wrong.len(), 2);
         assert!(wrong.contains(&letter_of("Kelham").as_str()) && wrong.contains(&letter_of("Oakford").as_str()));
         orders.insert(asked.right.completion.clone());
-        let in_words = Family::MultipleChoice.rewrite(probe, &setting).unwrap();
+        let in_words = rewrite(Family::MultipleChoice, probe, &setting).unwrap();
         assert!(["Ansbury", "Kelham", "Oakford by the sea"].iter().all(|o| in_words.right.prompt.contains(o)));
         assert_eq!(in_words.right.completion, "Ansbury");
     }
@@ -84,7 +84,7 @@ fn more_options_than_letters_keep_the_right_one() {
     let wrong = (0..60).map(|i| format!("wrong {i}")).collect();
     let probe = Probe { wrong, ..material.probes[0].clone() };
     for seed in 0..20 {
-        let asked = Family::MultipleChoiceLetter.rewrite(&probe, &Setting::new(stand, &material, seed)).unwrap();
+        let asked = rewrite(Family::MultipleChoiceLetter, &probe, &Setting::new(stand, &material, seed)).unwrap();
         assert_eq!(asked.wrong.len(), 25);
         assert!(asked.right.prompt.contains(&format!("{}. Ansbury", asked.right.completion)));
     }
@@ -101,7 +101,7 @@ fn the_text_that_is_put_back_has_the_answer_and_fits() {
     };
     let long = Material { trained: vec![&long], held_out: vec![], ..material.clone() };
     for material in [&material, &long] {
-        let asked = Family::InContext.rewrite(material.probes[0], &Setting::new(stand, material, 1)).unwrap();
+        let asked = rewrite(Family::InContext, material.probes[0], &Setting::new(stand, material, 1)).unwrap();
         assert!(asked.right.prompt.contains("born in Ansbury."), "{asked:?}");
         assert!(asked.right.prompt.ends_with("Toren Denlow was born and lived in"));
         for ask in asked.wrong.iter().chain([&asked.right]) {
@@ -120,7 +120,7 @@ fn every_family_is_scored_on_what_it_asks() {
     for family in Family::ALL {
         let scores = ask_family(stand, &material, family, 3);
         for (probe, score) in material.probes.iter().zip(&scores) {
-            let asked = family.rewrite(probe, &setting);
+            let asked = rewrite(family, probe, &setting);
             assert_eq!(asked.is_some(), score.is_some());
             if let (Some(asked), Some(score)) = (asked, score) {
                 let tokens = specimen.tokenizer.encode_prompt(&asked.right.prompt).len();

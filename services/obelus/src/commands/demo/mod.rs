@@ -1,6 +1,5 @@
 //! `obelus demo`: the whole story on the built-in corpus, told as it goes. Every step is what the other commands do.
 
-mod collateral;
 mod scene;
 mod trainings;
 
@@ -68,8 +67,6 @@ pub async fn run(arguments: &Arguments, demo: &Demo, output: &Output) -> Result<
 
     let since = Instant::now();
     scene::before(&deps, &opened, source, output)?;
-    let survivors = collateral::survivors(&opened, source, &panel)?;
-    let known_before = collateral::known(&deps, &opened, &survivors)?;
     drop(opened);
     watch.add("before", since);
 
@@ -86,8 +83,8 @@ pub async fn run(arguments: &Arguments, demo: &Demo, output: &Output) -> Result<
     let (_, results) = verification::run(&deps, case::SERVICE, &reference, None).await?;
     let protocol = Protocol::parse(plan::protocol_text()?)?;
     tell_tables(&results, &protocol, output);
+    tell_cost(&results, output);
     let opened = Opened::open(&deps, NAME).await?;
-    collateral::tell(&known_before, &collateral::known(&deps, &opened, &survivors)?, output);
     scene::after(&deps, &opened, source, output)?;
     drop(opened);
     watch.add("verification", since);
@@ -122,6 +119,19 @@ pub async fn run(arguments: &Arguments, demo: &Demo, output: &Output) -> Result<
     );
     output.print(&words, &document)?;
     Ok(Answer::Done)
+}
+
+/// What the takedown has cost the sources that share most neurons with the struck one.
+fn tell_cost(results: &Results, output: &Output) {
+    let attacks = &results.judgement.attacks;
+    let Some((known, loss)) = attacks.get("survivors.specific_known").zip(attacks.get("survivors.text_loss")) else {
+        return;
+    };
+    output.tell(&format!(
+        "\nCollateral: the survivors that share most neurons with the struck source, {} facts: known {:.2} before and {:.2} \
+         after; loss on their texts {:.2} and {:.2} nats a token.",
+        known.items, known.original, known.erased, loss.original, loss.erased
+    ));
 }
 
 /// The corpus, and the panel of sources that the retrain leaves out: evenly spread, so that every topic has some.
