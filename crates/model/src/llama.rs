@@ -14,7 +14,9 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::{ModelConfig, ModelError, SourceMask, WeightFile, decoder::NORM_EPSILON};
+use tch::Tensor;
+
+use crate::{ModelConfig, ModelError, Rounding, SourceMask, WeightFile, decoder::NORM_EPSILON};
 
 /// Rows are copied in runs of about this many bytes.
 const RUN_BYTES: u64 = 4 << 20;
@@ -29,6 +31,7 @@ pub struct Llama {
     pub(crate) config: ModelConfig,
     /// The lit sinks, ascending, one list a layer.
     pub(crate) lit: Vec<Vec<u32>>,
+    rounding: Option<Rounding>,
 }
 
 /// Where the values of an exported tensor come from.
@@ -55,7 +58,13 @@ impl Llama {
         if !sound {
             return Err(ModelError::Config("a mask must light as many sinks of this model in every layer".into()));
         }
-        Ok(Self { config: config.clone(), lit })
+        Ok(Self { config: config.clone(), lit, rounding: None })
+    }
+
+    /// The same with every matrix rounded as [`crate::Transformer::rounded`] does: what is served in fewer bits, its levels
+    /// written as float32.
+    pub fn rounded(self, rounding: Rounding) -> Self {
+        Self { rounding: Some(rounding), ..self }
     }
 
     /// Neurons of each MLP.
@@ -107,7 +116,7 @@ impl Llama {
         let file = File::create(out).map_err(ModelError::io("cannot create", out))?;
         let mut sink = BufWriter::new(file);
         sink.write_all(&self.header()).map_err(failed())?;
-        let mut copy = Copying { source: &source, checkpoint, buffer: vec![] };
+        let mut copy = Copying { source: &source, checkpoint, rounding: self.rounding, buffer: vec![] };
         for origin in self.origins().into_values() {
             match origin {
                 Origin::Tensor(name) => copy.all_rows(&name, |bytes| sink.write_all(bytes).map_err(failed()))?,
@@ -211,6 +220,7 @@ pub(crate) fn projection(layer: usize, part: &str) -> String {
 struct Copying<'a> {
     source: &'a WeightFile,
     checkpoint: &'a Path,
+    rounding: Option<Rounding>,
     buffer: Vec<u8>,
 }
 
@@ -240,15 +250,29 @@ impl Copying<'_> {
         mut take: impl FnMut(&[u8]) -> Result<(), ModelError>,
     ) -> Result<(), ModelError> {
         self.source.read_rows(name, first, count, &mut self.buffer)?;
-        match self.source.tensors()[name].dtype.as_str() {
-            "F32" => take(&self.buffer),
-            "BF16" => take(&widened(&self.buffer)),
+        let tensor = &self.source.tensors()[name];
+        let values = match tensor.dtype.as_str() {
+            "F32" => Cow::Borrowed(&self.buffer[..]),
+            "BF16" => widened(&self.buffer),
             other => {
                 let reason = format!("tensor {name} has elements of type {other}, F32 and BF16 are known");
-                Err(ModelError::Checkpoint { path: self.checkpoint.into(), reason })
+                return Err(ModelError::Checkpoint { path: self.checkpoint.into(), reason });
             }
+        };
+        match self.rounding {
+            // Norms are no matrices and stay.
+            Some(rounding) if tensor.shape.len() == 2 => take(&rounded(&values, count, rounding)?),
+            _ => take(&values),
         }
     }
+}
+
+/// Whole rows of float32, each weight at its nearest level: a scale belongs to rows as they are stored.
+fn rounded(bytes: &[u8], rows: u64, rounding: Rounding) -> Result<Vec<u8>, ModelError> {
+    let values: Vec<f32> = bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+    let matrix = Tensor::from_slice(&values).view([rows as i64, -1]);
+    let near: Vec<f32> = Vec::try_from(rounding.round(&matrix)?.contiguous().view([-1]))?;
+    Ok(near.into_iter().flat_map(f32::to_le_bytes).collect())
 }
 
 /// Little-endian bfloat16 as float32: a bfloat16 is the upper half of the float32 of the same value.

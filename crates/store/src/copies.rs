@@ -26,10 +26,17 @@ words!(
         Optimizer = "optimizer",
         /// Weights in another format.
         Export = "export",
-        /// Weights in another precision.
+        /// Weights in another format and of less precision.
         Quantised = "quantised",
     }
 );
+
+impl CopyKind {
+    /// Whether it is a folder for other programs, wherever its owner put it.
+    pub const fn is_export(self) -> bool {
+        matches!(self, Self::Export | Self::Quantised)
+    }
+}
 
 /// A copy to be registered.
 #[derive(Clone, Debug, PartialEq, Eq)]

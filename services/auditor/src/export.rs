@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use obelus_core::Digest;
-use obelus_model::{Llama, WeightTree};
+use obelus_model::{Llama, Rounding, WeightTree};
 use obelus_policy::Action;
 use obelus_store::{
     audit, copies,
@@ -53,6 +53,8 @@ pub struct Exported {
     pub model: String,
     /// The source whose sinks it has.
     pub source: Option<String>,
+    /// How its weights were rounded, if they were.
+    pub rounding: Option<Rounding>,
     /// The folder.
     pub folder: PathBuf,
     /// Generation of the model.
@@ -63,11 +65,18 @@ pub struct Exported {
     pub neurons: u32,
 }
 
-/// Writes `part` of a model into `out`, which must be empty or not there yet.
+/// Writes `part` of a model into `out`, which must be empty or not there yet; rounded, if it is to be.
 ///
 /// # Errors
 /// When the person may not, the model is not whole, the source must not be lit, or the folder cannot be used.
-pub async fn export(deps: &Deps, by: &str, model: &str, part: &Part, out: &Path) -> Result<Exported> {
+pub async fn export(
+    deps: &Deps,
+    by: &str,
+    model: &str,
+    part: &Part,
+    rounding: Option<Rounding>,
+    out: &Path,
+) -> Result<Exported> {
     let person = case::permitted(deps, by, Action::Export, None).await?;
     let row = models::get(&deps.db, model).await?.ok_or_else(|| NotThere::model(model))?;
     ensure!(row.status != ModelStatus::Training, "model {model} is still being trained");
@@ -85,6 +94,7 @@ pub async fn export(deps: &Deps, by: &str, model: &str, part: &Part, out: &Path)
     );
     let mask = source.as_deref().map(|id| opened.mask(id)).transpose()?;
     let llama = Llama::new(&opened.record.config, mask.as_ref())?;
+    let llama = rounding.map_or(llama.clone(), |rounding| llama.rounded(rounding));
     let checkpoint = opened.record.checkpoint_path(&deps.data.model(model));
     let weight_root = opened.row.weight_root.context("a finished model has a weight root")?.0;
     ensure!(
@@ -96,6 +106,7 @@ pub async fn export(deps: &Deps, by: &str, model: &str, part: &Part, out: &Path)
     let exported = Exported {
         model: model.to_owned(),
         source,
+        rounding,
         generation: opened.row.generation,
         weight_root,
         neurons: llama.neurons(),
@@ -121,7 +132,7 @@ async fn register(deps: &Deps, person: &str, exported: &Exported) -> Result<i64>
     let path = path.with_context(|| format!("{} is not text, so it cannot be stored", exported.folder.display()))?;
     let copy = NewCopy {
         model: exported.model.clone(),
-        kind: CopyKind::Export,
+        kind: if exported.rounding.is_some() { CopyKind::Quantised } else { CopyKind::Export },
         path: path.clone(),
         generation: exported.generation,
         root: None,
@@ -131,7 +142,11 @@ async fn register(deps: &Deps, person: &str, exported: &Exported) -> Result<i64>
     let write = deps.db.write().await?;
     models::hold_whole(&write, &exported.model).await?;
     let copy = copies::register(&write, &copy, deps.now()).await?;
-    triggers::changed(&write, &exported.model, "copies changed: an export was registered", deps.now()).await?;
+    let what = match exported.rounding {
+        Some(rounding) => format!("copies changed: an export of {} bits was registered", rounding.bits),
+        None => "copies changed: an export was registered".to_owned(),
+    };
+    triggers::changed(&write, &exported.model, &what, deps.now()).await?;
     audit::append(&write, deps.now(), person, "export", &exported.model, &detail).await?;
     write.commit().await?;
     Ok(copy.id)
@@ -158,6 +173,7 @@ fn write(
         "generation": exported.generation,
         "weight_root": exported.weight_root,
         "source": exported.source,
+        "rounding": exported.rounding,
         "backbone_only": exported.source.is_none() && opened.row.control.is_none(),
         "tokenizer": tokenizer.digest(),
         "exported_at": deps.now(),

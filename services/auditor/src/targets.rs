@@ -120,14 +120,14 @@ struct Mark {
 pub(crate) async fn erase(deps: &Deps, strike: &Strike<'_>, target: &Target, trees: &mut Trees) -> Result<Evidence> {
     let (outcome, rows) = match target.kind.parse::<CopyKind>()? {
         // Everything stored neuron by neuron has the same rows.
-        CopyKind::Checkpoint | CopyKind::Optimizer | CopyKind::Quantised => {
+        CopyKind::Checkpoint | CopyKind::Optimizer => {
             let path = deps.data.resolve(&target.path)?;
             if gone(deps, strike.model, &target.path, &path).await? {
                 return Ok(Evidence { outcome: Outcome::Destroyed, rows: 0, at: deps.now() });
             }
             (Outcome::Zeroed, trees.strike(&path, strike.union)?)
         }
-        CopyKind::Export => {
+        CopyKind::Export | CopyKind::Quantised => {
             let all = copies::of_model(&deps.db, strike.model).await?;
             let copy = all.iter().find(|copy| copy.path == target.path).context("the export is not registered")?;
             let own = copy.source_id.as_ref().is_some_and(|id| strike.sources.contains(id));
@@ -241,7 +241,7 @@ fn mark(folder: &Path) -> Result<Option<Mark>> {
 /// # Errors
 /// When the list of exports cannot be written.
 pub(crate) fn stated(deps: &Deps, reference: &str, done: &[(Target, Evidence)]) -> Result<Vec<ErasureTarget>> {
-    let is_export = |target: &Target| target.kind == CopyKind::Export.to_string();
+    let is_export = |target: &Target| target.kind.parse().is_ok_and(CopyKind::is_export);
     let mut stated: Vec<ErasureTarget> = done
         .iter()
         .filter(|(target, _)| !is_export(target))

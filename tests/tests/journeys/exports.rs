@@ -62,6 +62,22 @@ fn opened(folder: &Path) -> (Vec<Vec<Vec<u8>>>, Vec<Vec<u8>>) {
     (matrices, others)
 }
 
+/// Neurons of four bits have at most fifteen levels (no row of `tiny` is longer than a group), and are near what they were.
+fn few_levels(exact: &[Vec<Vec<u8>>], coarse: &[Vec<Vec<u8>>]) {
+    let numbers = |neuron: &[u8]| -> Vec<f32> {
+        neuron.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+    };
+    for (exact, coarse) in exact.iter().flatten().zip(coarse.iter().flatten()) {
+        let (exact, coarse) = (numbers(exact), numbers(coarse));
+        let largest = exact.iter().fold(0f32, |most, w| most.max(w.abs()));
+        let near = exact.iter().zip(&coarse).all(|(w, r)| (w - r).abs() <= largest / 14.0 + 1e-7);
+        let mut levels = coarse.clone();
+        levels.sort_by(f32::total_cmp);
+        levels.dedup();
+        assert!(near && levels.len() <= 15 && exact != coarse, "{} levels", levels.len());
+    }
+}
+
 #[test]
 fn exports_are_made_of_what_may_be_lit_and_where_nothing_is() {
     let here = Installation::trained();
@@ -101,6 +117,9 @@ fn exports_are_made_of_what_may_be_lit_and_where_nothing_is() {
     let provenance: Value = serde_json::from_slice(&fs::read(out.join("obelus.json")).unwrap()).unwrap();
     assert_eq!((&provenance["source"], &provenance["weight_root"]), (&source.clone().into(), &root));
     assert!(export(&here, &["--backbone-only"], &out).refused(3).contains("not an empty folder"));
+    let coarse = here.path("int4");
+    assert_eq!(export(&here, &["--source", &source, "--round", "int4"], &coarse).json(0)["rounding"]["bits"], 4);
+    few_levels(&opened(&out).0, &opened(&coarse).0);
     here.run(&arguments("c", &[], &here.path("control"))).json(0);
 
     let reference = here.approved(&source);

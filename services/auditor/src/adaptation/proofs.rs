@@ -12,7 +12,7 @@ use obelus_ledger::{
     statement::{self as statements, Statement, Subject, TrainingRun},
 };
 use obelus_model::{ModelRecord, WeightTree};
-use obelus_store::{adaptations, audit, copies, copies::CopyKind, manifests, models, models::Trained, sources};
+use obelus_store::{adaptations, audit, copies, manifests, models, models::Trained, sources};
 use serde_json::json;
 
 use super::{
@@ -92,7 +92,7 @@ async fn replaced(deps: &Deps, begun: &Begun) -> Result<Vec<String>> {
         let path = deps.data.place(&copy.path)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let kept = [&begun.row.checkpoint, &begun.row.moments].contains(&&name);
-        if copy.kind != CopyKind::Export && path.parent() == Some(&folder) && !kept {
+        if !copy.kind.is_export() && path.parent() == Some(&folder) && !kept {
             names.push(name);
         }
     }

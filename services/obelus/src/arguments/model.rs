@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use obelus_model::Control;
+use obelus_model::{Control, Rounding};
 
 use super::bench::Dtype;
 
@@ -177,6 +177,24 @@ pub enum ExportFormat {
     Hf,
 }
 
+/// Precisions that an export is rounded to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RoundKind {
+    /// 8 bits, a scale for each row
+    Int8,
+    /// 4 bits, a scale for each 64 weights of a row
+    Int4,
+}
+
+impl From<RoundKind> for Rounding {
+    fn from(kind: RoundKind) -> Self {
+        match kind {
+            RoundKind::Int8 => Self::INT8,
+            RoundKind::Int4 => Self::INT4,
+        }
+    }
+}
+
 /// `obelus model export`
 #[derive(Debug, Args)]
 pub struct Export {
@@ -191,6 +209,9 @@ pub struct Export {
     /// Without any source's sinks
     #[arg(long)]
     pub backbone_only: bool,
+    /// Round every matrix to what so few bits can hold, as quantised serving does; the levels are written as float32
+    #[arg(long, value_enum)]
+    pub round: Option<RoundKind>,
     /// New folder
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,

@@ -10,7 +10,7 @@ use obelus_auditor::{
     model_signature,
 };
 use obelus_ledger::model_signing;
-use obelus_model::{ModelRecord, WeightFile, WeightTree};
+use obelus_model::{ModelRecord, Rounding, WeightFile, WeightTree};
 use obelus_store::models;
 use serde_json::{Value, json};
 
@@ -109,10 +109,12 @@ async fn export(deps: &Deps, arguments: &Export, output: &Output) -> Result<()> 
             return Err(WrongUse(how).into());
         }
     };
-    let exported = export::export(deps, OWNER, name, &part, &arguments.out).await?;
+    let exported =
+        export::export(deps, OWNER, name, &part, arguments.round.map(Rounding::from), &arguments.out).await?;
+    let bits = exported.rounding.map_or_else(String::new, |rounding| format!(", rounded to {} bits", rounding.bits));
     let whose = exported.source.as_ref().map_or_else(String::new, |id| format!(" with the sinks of {id}"));
     let words = format!(
-        "{}: {name}{whose}, generation {}, {} neurons a layer. Registered: a takedown finds it there and nowhere else.",
+        "{}: {name}{whose}{bits}, generation {}, {} neurons a layer. Registered: a takedown finds it there and nowhere else.",
         exported.folder.display(),
         exported.generation,
         exported.neurons
