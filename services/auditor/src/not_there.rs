@@ -34,6 +34,11 @@ impl NotThere {
         Self { what: "incident", name: id.to_owned(), hint: "obelus audit incident list shows them" }
     }
 
+    /// For a job.
+    pub fn job(id: i64) -> Self {
+        Self { what: "job", name: id.to_string(), hint: "obelus audit jobs shows them" }
+    }
+
     /// For a person.
     pub fn person(name: &str) -> Self {
         Self { what: "person", name: name.to_owned(), hint: "obelus person add NAME --role ROLE adds one" }

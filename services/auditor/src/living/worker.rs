@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use obelus_core::Timestamp;
 use obelus_ledger::keys::random_salt;
 use obelus_policy::Action;
@@ -22,7 +22,7 @@ use super::{
     reverification::{Attempt, Outcome, reverify},
     schedule, settle, triggers,
 };
-use crate::{Deps, case, fault::point};
+use crate::{Deps, NotThere, case, fault::point};
 
 /// What nobody wakes the worker for is looked for this often: changes by other processes, and ends of certificates.
 const LOOK_EVERY: Duration = Duration::from_secs(20);
@@ -245,8 +245,7 @@ async fn keep(db: &Db, lease: &Lease, until: Timestamp) -> obelus_store::Result<
 /// When it is not dead, or the person may not.
 pub async fn retry(deps: &Deps, by: &str, id: i64) -> Result<()> {
     let person = case::permitted(deps, by, Action::Schedule, None).await?;
-    let job =
-        jobs::get(&deps.db, id).await?.ok_or_else(|| anyhow!("there is no job {id}; obelus audit jobs shows them"))?;
+    let job = jobs::get(&deps.db, id).await?.ok_or_else(|| NotThere::job(id))?;
     let write = deps.db.write().await?;
     jobs::revive(&write, id, deps.now()).await?;
     let detail = json!({ "job": id }).to_string();

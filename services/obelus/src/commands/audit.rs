@@ -45,6 +45,11 @@ pub async fn run(deps: &Deps, command: &Audit, output: &Output) -> Result<Answer
             return bundle(deps, person.as_deref().unwrap_or(OWNER), reference, out, output).await;
         }
     };
+    if let Some(folder) = out {
+        // Before minutes of measuring.
+        fs::create_dir_all(folder)
+            .map_err(|e| WrongUse(format!("cannot make the folder {}: {e}; name another --out", folder.display())))?;
+    }
     let (run, results, protocol, certificate) = match (reference, source, model) {
         (Some(reference), ..) => {
             if protocol.is_some() {
@@ -103,7 +108,7 @@ pub async fn run(deps: &Deps, command: &Audit, output: &Output) -> Result<Answer
 /// A protocol from a file, or one that ships with the program.
 fn protocol_file(path: Option<&Path>, otherwise: &str) -> Result<Protocol> {
     let text = match path {
-        Some(path) => fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?,
+        Some(path) => fs::read_to_string(path).map_err(|e| WrongUse(format!("cannot read {}: {e}", path.display())))?,
         None => Protocol::shipped(otherwise).context("the protocol ships with the program")?.to_owned(),
     };
     Ok(Protocol::parse(&text)?)
@@ -135,7 +140,6 @@ fn drill_row(drilled: &Drilled) -> Vec<String> {
 }
 
 fn write_data(folder: &Path, results: &Results, protocol: &Protocol) -> Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     for (name, bytes) in run_data::files(results, protocol)? {
         write_durably(&folder.join(name), &bytes)?;
     }
