@@ -1,7 +1,13 @@
 //! Certificates after they were issued: renewed, suspended, expired; by schedules, changes and persons, through kills and
 //! two at once.
 
-use std::{fs, process::Stdio, sync::Arc, thread, time::Duration};
+use std::{
+    fs,
+    process::{Command, Stdio},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
 use obelus_auditor::{
     Deps, Settings,
@@ -152,6 +158,69 @@ fn an_old_checkpoint_in_the_place_of_the_erased_one_suspends_until_a_person_has_
     let trail = here.run(&["request", "show", &reference]).json(0)["trail"].clone();
     let actions: Vec<&str> = trail.as_array().unwrap().iter().map(|e| e["action"].as_str().unwrap()).collect();
     assert!(actions.ends_with(&["suspend", "close_incident", "reverify", "renew"]), "{actions:?}");
+}
+
+#[test]
+fn a_copy_of_fewer_bits_is_registered_and_what_was_certified_is_verified_again() {
+    let here = Installation::certified();
+    let out = here.path("int8");
+    let export = ["model", "export", MODEL, "--format", "hf", "--backbone-only", "--round", "int8", "--out"];
+    let made = here.run(&[&export[..], &[out.to_str().unwrap()]].concat()).json(0);
+    assert_eq!(made["rounding"]["bits"], 8);
+    let jobs = here.run(&["audit", "jobs"]).json(0);
+    assert_eq!(jobs[0]["reason"], "copies changed: an export of 8 bits was registered");
+    assert_eq!(worked(&here, 0), ["renewed"]);
+}
+
+/// Takes the trust from the issuer's key, with which the case was signed, from an entry of the log on; then verifies again.
+fn revoked_from(here: &Installation, entry: u64, code: i32) -> Vec<String> {
+    here.run(&["keys", "rotate", "issuer"]).json(0);
+    let keys = here.run(&["keys", "list"]).json(0);
+    let stolen = keys.as_array().unwrap().iter().find(|key| key["role"] == "issuer").unwrap()["keyid"].clone();
+    let (stolen, entry) = (&stolen.as_str().unwrap()[..10], entry.to_string());
+    here.run(&["keys", "revoke", stolen, "--reason", "stolen", "--from-entry", &entry]).json(0);
+    change(here, "export");
+    worked(here, code)
+}
+
+#[test]
+fn a_certificate_whose_key_was_revoked_is_issued_anew_where_what_it_rests_on_still_counts() {
+    let here = Installation::certified();
+    let (_, first) = here.case();
+    // The certificate is the last statement of its case; nothing else was logged after it.
+    assert_eq!(revoked_from(&here, here.entries() - 1, 0), ["renewed"]);
+    assert_eq!(statuses(&here), ["superseded", "valid"]);
+    let (second, file) = newest(&here);
+    assert_eq!(judged(&here, &first).0, 1);
+    assert_eq!(judged(&here, &second).0, 0);
+    here.run(&["verify", &file, "--trust", &here.trust()]).json(0);
+
+    // The protocol itself was fixed with a key that others had: nothing can be judged by it.
+    let here = Installation::certified();
+    let (_, first) = here.case();
+    assert_eq!(revoked_from(&here, 0, 1), ["failed"]);
+    assert_eq!(statuses(&here), ["revoked"]);
+    assert!(judged(&here, &first).1.contains("stolen"));
+    let job = here.run(&["audit", "jobs"]).json(0)[0].clone();
+    assert!(job["state"] == "queued" && job["outcome"].as_str().unwrap().contains("revoked"), "{job}");
+}
+
+#[test]
+fn a_worker_that_is_told_to_stop_ends_what_it_has_begun() {
+    let here = Installation::certified();
+    change(&here, "export");
+    let worker = here.command(&RUN[..3]).stderr(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    while here.run(&["audit", "jobs"]).json(0)[0]["state"] == "queued" {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let told = Command::new("kill").args(["-TERM", &worker.id().to_string()]).status().unwrap();
+    assert!(told.success());
+    let ended = worker.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(0));
+    let done: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!(done["jobs"][0]["result"], "renewed");
+    assert_eq!(here.run(&["audit", "jobs"]).json(0)[0]["state"], "done");
+    assert_eq!(statuses(&here), ["superseded", "valid"]);
 }
 
 #[test]
