@@ -3,7 +3,7 @@
 
 use std::{error::Error, fs, path::Path};
 
-use obelus_fuzz::{FIXTURE, SIGNED, fixture, model_files, model_key};
+use obelus_fuzz::{FIXTURE, SIGNED, STATUS_LIST, fixture, model_files, model_key};
 use obelus_ledger::{
     audit_bundle::{self, Files, MANIFEST, STATEMENT},
     canonical,
@@ -53,6 +53,7 @@ fn seeds() -> Result<Seeds, Box<dyn Error>> {
         ("bundle", begins("{\"dsseEnvelope\"")),
         ("log_proof", begins("c2sp.org/")),
         ("tile", tiles()?),
+        ("status_list", vec![STATUS_LIST.clone()]),
         ("log_folder", vec![log_folder()?]),
         ("audit_bundle", vec![audit_bundle()?]),
         ("key", keys()?),
