@@ -6,6 +6,7 @@
 mod bench;
 mod ci;
 mod demo;
+mod figures;
 mod folder;
 mod fuzz;
 mod libtorch;
