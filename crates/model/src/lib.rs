@@ -57,7 +57,7 @@ pub use llama::Llama;
 pub use node_cache::CacheMismatch;
 pub use packing::Packing;
 pub use post_hoc::{PostHoc, PostHocMethod};
-pub use record::{Adapted, ModelRecord, Unlearned};
+pub use record::{Adapted, Measured, ModelRecord, Unlearned};
 pub use residual::{Push, last_residuals, score_spans_pushed};
 pub use rounding::Rounding;
 pub use routing::{Router, pooled_feature};

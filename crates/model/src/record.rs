@@ -50,11 +50,27 @@ pub struct ModelRecord {
     pub tokenizer: Digest,
     /// How training ended.
     pub outcome: TrainingOutcome,
+    /// What the training took, where it was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
     /// What was changed since by training sinks alone, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub adaptations: Vec<Adapted>,
     /// File name of the checkpoint, beside this file.
     pub checkpoint: String,
+}
+
+/// What a training took, measured by the process that ended it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measured {
+    /// `cpu` or `cuda:N`.
+    pub device: String,
+    /// Targets a second.
+    pub tokens_per_second: f64,
+    /// The most memory that the process held at once; a GPU's own is not in it. None where the system does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<u64>,
 }
 
 /// Where a control that unlearned started, and how it went on. The sources are those excluded.

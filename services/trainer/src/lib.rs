@@ -4,6 +4,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report"))]
 
 mod adaptation;
+mod extent;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,12 +17,13 @@ use obelus_collective::{CudaLibrary, load_cuda};
 use obelus_core::Digest;
 use obelus_corpus::{Corpus, PairSupport, Tokenised};
 use obelus_model::{
-    Control, ElementType, Form, MaskKey, ModelConfig, ModelRecord, Preset, Progress, RunSettings, SourceMask, Trained,
-    Trainer, TrainingDocument, TrainingSet, Unlearned, load_tensors,
+    Control, ElementType, Form, MaskKey, Measured, ModelConfig, ModelRecord, Preset, Progress, RunSettings, SourceMask,
+    Trained, Trainer, TrainingDocument, TrainingSet, Unlearned, load_tensors,
 };
 use tch::Device;
 
 pub use adaptation::{AdaptationOrder, Length, adapt};
+pub use extent::{Extent, Pace, extent, pace, peak_memory_bytes};
 
 /// Everything that fixes a run.
 #[derive(Clone, Debug)]
@@ -117,17 +119,19 @@ pub fn cpu_multiplies_bfloat16() -> bool {
     std::fs::read_to_string("/proc/cpuinfo").is_ok_and(|info| info.split_whitespace().any(|f| f == "amx_bf16"))
 }
 
-/// Trains, or continues, and writes checkpoint, moments, tokenizer and record into the folder. `watch` sees every step
-/// and may stop the run, whose state is then saved.
-///
-/// # Errors
-/// Bad settings, a source without a seed, a full disk, a cancelled run.
-pub fn run(order: &Order, corpus: &Corpus, watch: impl FnMut(&Progress) -> ControlFlow<()>) -> Result<ModelRecord> {
-    obelus_model::set_threads(order.threads);
+/// Everything that a run needs before its first step.
+struct Prepared {
+    tokenised: Tokenised,
+    preset: Preset,
+    set: TrainingSet,
+    settings: RunSettings,
+}
+
+fn prepare(order: &Order, corpus: &Corpus) -> Result<Prepared> {
     let tokenised = corpus.tokenised(order.preset.model.vocab as usize)?;
     let config = shape(&order.preset, order.control, tokenised.tokenizer.vocab(), corpus.sources().len() as u64)?;
     let set = training_set(order, &config, &tokenised, |source| !order.excluded.contains(source))?;
-    let preset = Preset { model: config.clone(), training: order.preset.training.clone() };
+    let preset = Preset { model: config, training: order.preset.training.clone() };
     let steps = order.steps.unwrap_or(set.steps_per_epoch() * u64::from(preset.training.epochs));
     let identity = Digest::sha256(format!(
         "{} {} {:?} {:?} {} {}",
@@ -147,13 +151,29 @@ pub fn run(order: &Order, corpus: &Corpus, watch: impl FnMut(&Progress) -> Contr
         form: Form::Gathered,
         trained: Trained::All,
     };
+    Ok(Prepared { tokenised, preset, set, settings })
+}
+
+/// Trains, or continues, and writes checkpoint, moments, tokenizer and record into the folder. `watch` sees every step
+/// and may stop the run, whose state is then saved.
+///
+/// # Errors
+/// Bad settings, a source without a seed, a full disk, a cancelled run.
+pub fn run(order: &Order, corpus: &Corpus, mut watch: impl FnMut(&Progress) -> ControlFlow<()>) -> Result<ModelRecord> {
+    obelus_model::set_threads(order.threads);
+    let Prepared { tokenised, preset, set, settings } = prepare(order, corpus)?;
     let mut trainer = Trainer::new(&preset, settings)?;
     std::fs::create_dir_all(&order.folder).with_context(|| format!("cannot create {}", order.folder.display()))?;
     let state = order.folder.join("state");
+    let mut tokens_per_second = None;
+    let watch = |progress: &Progress| {
+        tokens_per_second = Some(progress.tokens_per_second);
+        watch(progress)
+    };
     let outcome = match &order.unlearn_from {
         None => {
             trainer.resume(&state)?;
-            trainer.run(&set, Some(&state), save_every(steps), watch)?
+            trainer.run(&set, Some(&state), save_every(settings.steps), watch)?
         }
         Some((unlearned, folder)) => {
             let base = ModelRecord::open(folder)?;
@@ -163,10 +183,15 @@ pub fn run(order: &Order, corpus: &Corpus, watch: impl FnMut(&Progress) -> Contr
                 base.name
             );
             trainer.restore(&load_tensors(&base.checkpoint_path(folder), settings.device)?, 0);
-            let forget = training_set(order, &config, &tokenised, |source| order.excluded.contains(source))?;
+            let forget = training_set(order, &preset.model, &tokenised, |source| order.excluded.contains(source))?;
             trainer.unlearn(&forget, &set, &unlearned.how, watch)?
         }
     };
+    let measured = tokens_per_second.map(|tokens_per_second| Measured {
+        device: order.device.clone(),
+        tokens_per_second,
+        peak_memory_bytes: peak_memory_bytes().ok(),
+    });
     let record = ModelRecord {
         name: order.name.clone(),
         lineage: order.lineage.clone(),
@@ -174,7 +199,7 @@ pub fn run(order: &Order, corpus: &Corpus, watch: impl FnMut(&Progress) -> Contr
         campaign_salt: order.campaign_salt,
         corpus: corpus.name().to_owned(),
         preset: order.preset_name.clone(),
-        config,
+        config: preset.model,
         training: preset.training,
         control: order.control,
         post_hoc: order.unlearn_from.as_ref().map(|(unlearned, _)| unlearned.clone()),
@@ -185,6 +210,7 @@ pub fn run(order: &Order, corpus: &Corpus, watch: impl FnMut(&Progress) -> Contr
         compute: order.compute,
         tokenizer: tokenised.tokenizer.digest(),
         outcome,
+        measured,
         adaptations: vec![],
         checkpoint: ModelRecord::CHECKPOINT.to_owned(),
     };

@@ -6,9 +6,10 @@ mod log;
 mod register;
 mod train;
 
-use std::{fs, num::NonZero, path::Path};
+use std::{num::NonZero, path::Path};
 
 use anyhow::{Context as _, Result};
+use obelus_trainer::peak_memory_bytes;
 use tempfile::TempDir;
 
 use crate::{
@@ -37,14 +38,6 @@ fn temporary_folder(under: Option<&Path>) -> Result<TempDir> {
         None => TempDir::with_prefix("obelus-bench-"),
     };
     folder.context("cannot create a temporary folder")
-}
-
-/// The most memory that this process held at once, libtorch included: what the kernel calls `VmHWM`.
-fn peak_memory_bytes() -> Result<u64> {
-    let status = fs::read_to_string("/proc/self/status").context("cannot read /proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("the kernel says no VmHWM")?;
-    let kib: u64 = line.trim().trim_end_matches(" kB").parse().with_context(|| format!("VmHWM is {line:?}"))?;
-    Ok(kib << 10)
 }
 
 /// The threads asked for, or one for each core, set for every tensor operation.
