@@ -18,6 +18,7 @@ mod m0010_log_pending;
 mod m0012_registrations;
 mod m0013_jobs_and_schedules;
 mod m0014_living_certificates;
+mod m0015_baselines;
 
 use sea_orm_migration::{
     prelude::{DbErr, MigrationTrait, MigratorTrait, async_trait},
@@ -51,6 +52,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0012_registrations::Migration),
             Box::new(m0013_jobs_and_schedules::Migration),
             Box::new(m0014_living_certificates::Migration),
+            Box::new(m0015_baselines::Migration),
         ]
     }
 }

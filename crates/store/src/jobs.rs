@@ -32,6 +32,8 @@ words!(
         ReverifyCase = "reverify-case",
         /// Every certified case of a model is verified again, each as a job of its own.
         ReverifyModel = "reverify-model",
+        /// A retrain that a verification is compared with is trained.
+        TrainBaseline = "train-baseline",
     }
 );
 
@@ -207,6 +209,26 @@ async fn waits_already(write: &Write, job: &Job) -> Result<bool> {
 /// When the database fails.
 pub async fn get(db: &impl Read, id: i64) -> Result<Option<Job>> {
     Ok(Entity::find_by_id(id).one(db.connection()).await?)
+}
+
+/// The newest job of a kind about a subject.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_subject(db: &impl Read, kind: JobKind, subject: &str) -> Result<Option<Job>> {
+    let query = Entity::find().filter(Column::Kind.eq(kind)).filter(Column::Subject.eq(subject));
+    Ok(query.order_by_desc(Column::Id).one(db.connection()).await?)
+}
+
+/// Ends a job that nobody does: one that waits, or that failed too often. False when somebody does it, or it has ended.
+///
+/// # Errors
+/// When the database fails.
+pub async fn cancel(write: &Write, id: i64, why: &str, now: Timestamp) -> Result<bool> {
+    let change = left(JobState::Done, why, Micros(now), Some(Micros(now)))
+        .filter(Column::Id.eq(id))
+        .filter(Column::State.is_in([JobState::Queued, JobState::Dead]));
+    Ok(moved(&change.exec(write.connection()).await?))
 }
 
 /// At most `limit` jobs, newest first; of one state, if it is given.

@@ -31,6 +31,7 @@ mod request_state;
 pub mod adaptations;
 pub mod approvals;
 pub mod audit;
+pub mod baselines;
 pub mod campaigns;
 pub mod certificates;
 pub mod copies;

@@ -25,6 +25,8 @@ words!(
         Striking = "striking",
         /// Its next generation is signed, and its files are being put in their places.
         Adapting = "adapting",
+        /// Its training is given up, because it reads what must not be trained on: its files are removed.
+        Refused = "refused",
     }
 );
 
@@ -92,6 +94,24 @@ pub async fn finish_training(write: &Write, name: &str, trained: &Trained) -> Re
         .col_expr(Column::Checkpoint, Expr::value(trained.checkpoint.clone()))
         .col_expr(Column::TrainingStatement, Expr::value(Sha256(trained.statement)));
     leave(write, change, name, ModelStatus::Training).await
+}
+
+/// Gives a training up: the name stays taken, and the model is none to be used.
+///
+/// # Errors
+/// [`Error::State`] when it was not being trained.
+pub async fn refuse_training(write: &Write, name: &str) -> Result<()> {
+    let change = Entity::update_many().col_expr(Column::Status, Expr::value(ModelStatus::Refused));
+    leave(write, change, name, ModelStatus::Training).await
+}
+
+/// Begins a training anew that was given up, and may go on.
+///
+/// # Errors
+/// [`Error::State`] when it was not given up.
+pub async fn begin_training_again(write: &Write, name: &str) -> Result<()> {
+    let change = Entity::update_many().col_expr(Column::Status, Expr::value(ModelStatus::Training));
+    leave(write, change, name, ModelStatus::Refused).await
 }
 
 /// Makes sure that a model is whole, and that no strike begins before this transaction ends.

@@ -172,6 +172,15 @@ pub async fn of_request(db: &impl Read, request: &str) -> Result<Vec<Run>> {
     Ok(Entity::find().filter(Column::Request.eq(request)).order_by_asc(Column::Id).all(db.connection()).await?)
 }
 
+/// The judged runs of a model, oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn judged_of_model(db: &impl Read, model: &str) -> Result<Vec<Run>> {
+    let query = Entity::find().filter(Column::Model.eq(model)).filter(Column::Phase.eq(RunPhase::Judged));
+    Ok(query.order_by_asc(Column::Id).all(db.connection()).await?)
+}
+
 /// Records the scores from before the erasure, as they were written.
 ///
 /// # Errors

@@ -3,9 +3,7 @@
 use anyhow::{Context as _, Result, bail, ensure};
 use obelus_policy::{Action, Actor, Rules};
 use obelus_store::{
-    Write, approvals, audit, models,
-    models::ModelStatus,
-    persons,
+    Write, approvals, audit, models, persons,
     persons::Person,
     requests,
     requests::{NewRequest, Request, RequestState, is_reversible},
@@ -13,7 +11,7 @@ use obelus_store::{
 };
 use serde_json::json;
 
-use crate::{Deps, NotThere, living::triggers};
+use crate::{Deps, NotThere, living::triggers, refusal};
 
 /// The owner of the data directory, who acts where nobody is named. May not approve.
 pub const OWNER: &str = "owner";
@@ -120,7 +118,7 @@ pub async fn file(deps: &Deps, by: &str, model: &str, regime: &str, source_ids: 
     let person = permitted(deps, by, Action::File, None).await?;
     let row = models::get(&deps.db, model).await?;
     let row = row.ok_or_else(|| NotThere::model(model))?;
-    ensure!(row.status != ModelStatus::Training, "model {model} is still being trained");
+    refusal::trained(&row)?;
     ensure!(
         row.baseline_of.is_none(),
         "model {model} is a retrain to compare with: strike from {}",

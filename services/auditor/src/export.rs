@@ -17,13 +17,13 @@ use obelus_store::{
     audit, copies,
     copies::{CopyKind, NewCopy},
     models,
-    models::ModelStatus,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    Deps, NotThere, case, durable::write_durably, fault::point, living::triggers, model_signature, subject::Opened,
+    Deps, NotThere, case, durable::write_durably, fault::point, living::triggers, model_signature, refusal,
+    subject::Opened,
 };
 
 /// File name of an export's weights.
@@ -79,7 +79,7 @@ pub async fn export(
 ) -> Result<Exported> {
     let person = case::permitted(deps, by, Action::Export, None).await?;
     let row = models::get(&deps.db, model).await?.ok_or_else(|| NotThere::model(model))?;
-    ensure!(row.status != ModelStatus::Training, "model {model} is still being trained");
+    refusal::trained(&row)?;
     let folder = destination(deps, out)?;
     // Held until the folder stands: a takedown waits for it, and then finds it registered.
     let _writing = lock(deps, model, false)?;
@@ -265,7 +265,7 @@ fn overwrite(mut file: File) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// Keeps exports and takedowns of a model apart: exports share the lock, a takedown has it alone. Released when the
+/// Keeps those who write to a model apart: exports share the lock, a training or a takedown has it alone. Released when the
 /// file is closed, also by a crash.
 ///
 /// # Errors
@@ -277,7 +277,9 @@ pub(crate) fn lock(deps: &Deps, model: &str, alone: bool) -> Result<File> {
     let tried = if alone { file.try_lock() } else { file.try_lock_shared() };
     match tried {
         Ok(()) => return Ok(file),
-        Err(TryLockError::WouldBlock) => tracing::info!("waiting for an export or a takedown of {model} to end"),
+        Err(TryLockError::WouldBlock) => {
+            tracing::info!("waiting for whoever writes to {model}: a training, an export or a takedown")
+        }
         Err(TryLockError::Error(e)) => return Err(e).with_context(shown),
     }
     if alone { file.lock() } else { file.lock_shared() }.with_context(shown)?;

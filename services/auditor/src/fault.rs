@@ -67,6 +67,9 @@ pub const LIVING_POINTS: [&str; 7] = [
     "status-listed",
 ];
 
+/// Every point that a retrain passes that is trained as a job, whichever way it ends.
+pub const BASELINE_POINTS: [&str; 4] = ["baseline-started", "training-ended", "baseline-trained", "training-refused"];
+
 /// Ends the process without any clean-up when the environment variable `OBELUS_DIE_AT` names this point.
 pub fn point(name: &str) {
     let known = [
@@ -79,6 +82,7 @@ pub fn point(name: &str) {
         &KEY_POINTS,
         &BUNDLE_POINTS,
         &LIVING_POINTS,
+        &BASELINE_POINTS,
         &LOG_POINTS,
     ];
     debug_assert!(known.iter().any(|points| points.contains(&name)), "unknown fault point {name}");

@@ -7,6 +7,7 @@
 
 pub mod adaptation;
 pub mod audit_bundle;
+pub mod baselines;
 pub mod case;
 pub mod certificate_files;
 pub mod certification;
@@ -39,6 +40,7 @@ mod manifest;
 mod manifest_tree;
 mod not_there;
 mod pool;
+mod refusal;
 mod targets;
 
 pub use deps::{Deps, Settings};

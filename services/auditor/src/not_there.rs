@@ -39,6 +39,15 @@ impl NotThere {
         Self { what: "job", name: id.to_string(), hint: "obelus audit jobs shows them" }
     }
 
+    /// For a retrain that was asked for as a job.
+    pub fn baseline(name: &str) -> Self {
+        Self {
+            what: "retrain asked for as a job",
+            name: name.to_owned(),
+            hint: "obelus audit baseline list shows them",
+        }
+    }
+
     /// For a person.
     pub fn person(name: &str) -> Self {
         Self { what: "person", name: name.to_owned(), hint: "obelus person add NAME --role ROLE adds one" }

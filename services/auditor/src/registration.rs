@@ -13,7 +13,7 @@ use obelus_corpus::{Corpus, SourceInfo};
 use obelus_ledger::statement::{Campaign, PoolSegment, Statement, Subject};
 use obelus_model::{Assignment, Control, MaskKey, ModelConfig, ModelRecord};
 use obelus_store::{
-    Bytes32, Micros, Names, Sha256, audit, campaigns, copies,
+    Bytes32, Micros, Names, Sha256, Write, audit, campaigns, copies,
     copies::{CopyKind, NewCopy},
     corpora, manifests, models,
     models::ModelStatus,
@@ -24,6 +24,7 @@ use crate::{
     Deps, NotThere,
     manifest::{self, NewSource},
     pool,
+    refusal::{self, Reads},
     transparency::{publish, sign},
 };
 
@@ -113,7 +114,15 @@ pub async fn register(deps: &Deps, new: &NewModel<'_>) -> Result<Registered> {
         None => new.name.to_owned(),
         Some(base) => lineage_of_base(deps, new, base).await?,
     };
+    let reads = Reads {
+        lineage: &lineage,
+        excluded: &new.excluded.iter().cloned().collect::<Vec<_>>(),
+        unlearns: new.control.post_hoc().is_some(),
+        suppressed_too: false,
+    };
     if let Some(row) = models::get(&deps.db, new.name).await? {
+        // Also of a training that goes on: its source may have been struck since it began.
+        refusal::check(&deps.db, &reads).await?;
         return resumed(deps, new, &row, &lineage).await;
     }
     if campaigns::get(&deps.db, &lineage).await?.is_none() {
@@ -123,7 +132,7 @@ pub async fn register(deps: &Deps, new: &NewModel<'_>) -> Result<Registered> {
     if manifests::latest(&deps.db, &lineage).await?.is_none() {
         assign(deps, new, &campaign).await?;
     }
-    refuse_revoked(deps, new, &lineage).await?;
+    refusal::check(&deps.db, &reads).await?;
     let folder = format!("models/{}", new.name);
     let row = models::Model {
         name: new.name.to_owned(),
@@ -143,20 +152,25 @@ pub async fn register(deps: &Deps, new: &NewModel<'_>) -> Result<Registered> {
     };
     let write = deps.db.write().await?;
     models::create(&write, row).await?;
-    // Copies are known before their files appear: a file that nobody knows of is one that no takedown finds.
+    register_copies(deps, &write, new.name, &folder).await?;
+    write.commit().await?;
+    registered(deps, &lineage).await
+}
+
+/// Copies are known before their files appear: a file that nobody knows of is one that no takedown finds.
+async fn register_copies(deps: &Deps, write: &Write, model: &str, folder: &str) -> Result<()> {
     for (kind, file) in [(CopyKind::Checkpoint, ModelRecord::CHECKPOINT), (CopyKind::Optimizer, ModelRecord::MOMENTS)] {
         let copy = NewCopy {
-            model: new.name.to_owned(),
+            model: model.to_owned(),
             kind,
             path: format!("{folder}/{file}"),
             generation: 1,
             root: None,
             source_id: None,
         };
-        copies::register(&write, &copy, deps.now()).await?;
+        copies::register(write, &copy, deps.now()).await?;
     }
-    write.commit().await?;
-    registered(deps, &lineage).await
+    Ok(())
 }
 
 async fn lineage_of_base(deps: &Deps, new: &NewModel<'_>, base: &str) -> Result<String> {
@@ -176,7 +190,8 @@ async fn lineage_of_base(deps: &Deps, new: &NewModel<'_>, base: &str) -> Result<
 }
 
 async fn resumed(deps: &Deps, new: &NewModel<'_>, row: &models::Model, lineage: &str) -> Result<Registered> {
-    ensure!(row.status == ModelStatus::Training, "there already is a model {:?}; choose another name", new.name);
+    let goes_on = matches!(row.status, ModelStatus::Training | ModelStatus::Refused);
+    ensure!(goes_on, "there already is a model {:?}; choose another name", new.name);
     let excluded: Vec<String> = new.excluded.iter().cloned().collect();
     let same = (row.corpus.as_str(), row.preset.as_str(), row.baseline_of.as_deref(), row.control.as_deref())
         == (new.corpus.name(), new.preset, new.baseline_of, new.control.name())
@@ -191,6 +206,13 @@ async fn resumed(deps: &Deps, new: &NewModel<'_>, row: &models::Model, lineage: 
             row.preset,
             row.excluded.0.len()
         );
+    }
+    if row.status == ModelStatus::Refused {
+        // What it was given up for has been lifted; its files are gone, and it begins anew.
+        let write = deps.db.write().await?;
+        models::begin_training_again(&write, new.name).await?;
+        register_copies(deps, &write, new.name, &row.checkpoint).await?;
+        write.commit().await?;
     }
     registered(deps, lineage).await
 }
@@ -274,20 +296,6 @@ async fn assign(deps: &Deps, new: &NewModel<'_>, campaign: &campaigns::Campaign)
         corpus: None,
     });
     manifest::extend(deps, campaign, new.tokenizer, sources).await
-}
-
-/// A retrain on a revoked source would put back what a takedown has taken out.
-async fn refuse_revoked(deps: &Deps, new: &NewModel<'_>, lineage: &str) -> Result<()> {
-    for source in sources::refused(&deps.db, lineage).await? {
-        // Unlearning after the fact trains on what it is to forget.
-        let left_out = new.excluded.contains(&source.source_id) && new.control.post_hoc().is_none();
-        ensure!(
-            source.revoked_at.is_none() || left_out,
-            "source {} is revoked in the lineage {lineage}; nothing is trained on it again: leave it out with --exclude",
-            source.source_id
-        );
-    }
-    Ok(())
 }
 
 /// The lineage's salt and sources, all of them in memory, as training needs them.

@@ -11,7 +11,7 @@ use obelus_verdict::Condition;
 use tch::Device;
 
 use crate::{
-    Deps, NotThere,
+    Deps, NotThere, refusal,
     registration::{Assigned, registered},
 };
 
@@ -42,9 +42,9 @@ impl Opened {
         let row = models::get(&deps.db, name).await?;
         let row = row.ok_or_else(|| NotThere::model(name))?;
         let folder = deps.data.model(name);
+        refusal::trained(&row)?;
         match row.status {
-            ModelStatus::Ready => {}
-            ModelStatus::Training => anyhow::bail!("model {name} is still being trained"),
+            ModelStatus::Ready | ModelStatus::Training | ModelStatus::Refused => {}
             ModelStatus::Striking => anyhow::bail!(
                 "model {name} is in the middle of a takedown and is not used until it has ended; run obelus takedown \
                  execute again"

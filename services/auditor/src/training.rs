@@ -19,14 +19,28 @@ use obelus_store::{
 use serde_json::{Value, json};
 
 use crate::{
-    Deps, model_signature, model_statement,
+    Deps, export,
+    fault::point,
+    model_signature, model_statement, refusal,
+    refusal::Refused,
     transparency::{publish, sign},
 };
+
+/// Waits until nobody else trains a model, and keeps it so until the file is closed, also by a crash.
+///
+/// # Errors
+/// When the model's folder cannot be made.
+pub fn alone(deps: &Deps, model: &str) -> Result<fs::File> {
+    let folder = deps.data.model(model);
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    export::lock(deps, model, true)
+}
 
 /// Signs a finished training and makes the model ready. Idempotent.
 ///
 /// # Errors
-/// When the model was not being trained, or its files cannot be read.
+/// When the model was not being trained, its files cannot be read, or a source that it was trained on was revoked meanwhile;
+/// then its files are removed.
 pub async fn finish(deps: &Deps, record: &ModelRecord, started_at: Timestamp) -> Result<Digest> {
     let row = models::get(&deps.db, &record.name).await?;
     let row = row.with_context(|| format!("there is no model {}", record.name))?;
@@ -34,7 +48,13 @@ pub async fn finish(deps: &Deps, record: &ModelRecord, started_at: Timestamp) ->
         model_statement::complete(deps, &record.name).await?;
         return row.weight_root.map(|r| r.0).context("a model that is not being trained has a weight root");
     }
+    point("training-ended");
     let folder = deps.data.model(&record.name);
+    // A source may have been struck while it was trained on.
+    if let Some(why) = refusal::of_model(&deps.db, &row).await? {
+        refusal::give_up(deps, &row.name, &why).await?;
+        return Err(Refused(why).into());
+    }
     let tree = WeightTree::read(&record.checkpoint_path(&folder), deps.hashing_threads(), |_| ())?;
     keep(&tree);
     let model_sig = model_signature::sign(deps, record, &folder)?;
@@ -68,7 +88,14 @@ pub async fn finish(deps: &Deps, record: &ModelRecord, started_at: Timestamp) ->
     );
     let path = deps.data.relative(&folder).context("models lie in the data directory")?;
     let now = deps.now();
-    publish(deps, sign(deps, &statement)?, async |write, digest| {
+    let published = publish(deps, sign(deps, &statement)?, async |write, digest| {
+        // A strike of the base comes before this, or waits for it.
+        if let Some(base) = &row.baseline_of {
+            models::hold_whole(write, base).await?;
+        }
+        if let Some(why) = refusal::of_model(write, &row).await? {
+            return Err(Refused(why).into());
+        }
         let trained =
             Trained { weight_root: tree.root(), layout_digest: layout, checkpoint: path.clone(), statement: *digest };
         models::finish_training(write, &record.name, &trained).await?;
@@ -84,7 +111,13 @@ pub async fn finish(deps: &Deps, record: &ModelRecord, started_at: Timestamp) ->
         let detail = json!({ "root": Sha256(tree.root()).to_string(), "steps": record.outcome.steps });
         Ok(audit::append(write, now, &deps.settings.operator, "train", &record.name, &detail.to_string()).await?)
     })
-    .await?;
+    .await;
+    if let Err(error) = published {
+        if let Some(Refused(why)) = error.downcast_ref() {
+            refusal::give_up(deps, &row.name, why).await?;
+        }
+        return Err(error);
+    }
     model_statement::complete(deps, &record.name).await?;
     Ok(tree.root())
 }

@@ -254,7 +254,7 @@ fn a_repeated_verification_that_is_killed_at_any_step_ends_the_same() {
 }
 
 /// The installation as a process whose clock shows another time.
-async fn at(here: &Installation, clock: Arc<ManualClock>) -> Deps {
+pub async fn at(here: &Installation, clock: Arc<ManualClock>) -> Deps {
     let data = DataDirectory::new(here.data());
     let configuration = fs::read_to_string(data.configuration()).unwrap();
     let origin = configuration.lines().find_map(|line| line.strip_prefix("log_origin = ")).unwrap();
@@ -285,7 +285,7 @@ async fn a_certificate_that_nobody_renewed_in_time_expires_and_of_the_missed_tim
     let settled = living::settle(&deps).await.unwrap();
     assert_eq!(settled.changes.iter().map(|change| change.status.as_str()).collect::<Vec<_>>(), ["expired"]);
     assert_eq!(statuses(&here), ["expired"]);
-    let options = Options { by: SERVICE.to_owned(), once: true, lease: Duration::from_secs(60) };
+    let options = Options { by: SERVICE.to_owned(), once: true, lease: Duration::from_secs(60), train: vec![] };
     let (_stop, stopped) = tokio::sync::watch::channel(false);
     let mut done = Vec::new();
     living::run(&deps, &options, stopped, &mut |one| done.push(one.clone())).await.unwrap();

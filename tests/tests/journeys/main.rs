@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report")]
 
 mod adaptations;
+mod baselines;
 mod bench;
 mod bundles;
 mod case;

@@ -16,7 +16,7 @@ pub struct Model {
     pub id: i64,
     /// What is to be done.
     pub kind: JobKind,
-    /// What it is to be done to: the reference of a request, or the name of a model.
+    /// What it is to be done to: the reference of a request, or the name of a model or a retrain.
     pub subject: String,
     /// Why, in words.
     pub reason: String,

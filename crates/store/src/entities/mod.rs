@@ -5,6 +5,7 @@ pub(crate) mod adaptations;
 pub(crate) mod approvals;
 pub(crate) mod audit_events;
 pub(crate) mod audit_schedules;
+pub(crate) mod baselines;
 pub(crate) mod campaigns;
 pub(crate) mod certificates;
 pub(crate) mod copies;

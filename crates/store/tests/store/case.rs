@@ -6,6 +6,7 @@ use obelus_store::{
     Bytes32, Db, Micros, Sha256, Write,
     adaptations::{self, AdaptationKind, NewAdaptation},
     audit,
+    baselines::{self, BaselineKind, NewBaseline},
     certificates::{self, Certificate, NewCertificate},
     copies::{self, CopyKind, NewCopy},
     erasures::{self, NewErasure, TargetState},
@@ -206,6 +207,24 @@ pub fn new_job(subject: &str) -> NewJob {
     }
 }
 
+/// A retrain of [`MODEL`] that nobody has asked for yet.
+pub fn new_baseline(name: &str) -> NewBaseline {
+    NewBaseline {
+        name: name.to_owned(),
+        model: MODEL.to_owned(),
+        kind: BaselineKind::Matched,
+        excluded: vec!["anna".to_owned(), "b, \"c\"".to_owned()],
+        seed: 2,
+        panel_seed: None,
+        steps: Some(9),
+        device: "cpu".to_owned(),
+        threads: 1,
+        cost: "{}".to_owned(),
+        steps_all: 9,
+        requested_by: "mara".to_owned(),
+    }
+}
+
 /// An incident of a certificate that is not opened yet.
 pub fn new_incident(certificate: &Certificate) -> NewIncident {
     NewIncident {
@@ -240,6 +259,7 @@ pub async fn certified_house(db: &Db) -> String {
         let certificate = certificate(write, &reference, "anna").await;
         schedules::add(write, new_schedule(&reference), NOW).await.unwrap();
         jobs::enqueue(write, new_job(&reference), NOW).await.unwrap();
+        baselines::add(write, new_baseline("kea-1-s2"), NOW).await.unwrap();
         incidents::open(write, new_incident(&certificate), NOW).await.unwrap();
         let list = new_status_list(write, 1).await;
         status_lists::append(write, list, NOW).await.unwrap();

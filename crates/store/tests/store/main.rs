@@ -6,6 +6,7 @@
 
 mod adaptations;
 mod approvals;
+mod baselines;
 mod case;
 mod certificates;
 mod erasures;

@@ -236,3 +236,27 @@ async fn a_path_is_never_the_copy_of_two_models() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_training_that_is_given_up_ends_as_no_model_until_it_begins_again() {
+    on_each(async |database| {
+        let db = &database.db;
+        house(db).await;
+        kept(db, async |write| {
+            models::create(write, new_model("kea-2")).await.unwrap();
+            models::refuse_training(write, "kea-2").await.unwrap();
+        })
+        .await;
+        assert_eq!(models::get(db, "kea-2").await.unwrap().unwrap().status, ModelStatus::Refused);
+        let late = dropped(db, async |write| {
+            let done = trained(write, "kea-2").await;
+            models::finish_training(write, "kea-2", &done).await
+        })
+        .await;
+        refused!(late, Error::State { what: "model", found, .. } if found == "refused");
+        kept(db, async |write| models::begin_training_again(write, "kea-2").await.unwrap()).await;
+        let twice = dropped(db, async |write| models::begin_training_again(write, "kea-2").await).await;
+        refused!(twice, Error::State { what: "model", found, .. } if found == "training");
+    })
+    .await;
+}

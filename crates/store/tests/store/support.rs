@@ -52,6 +52,7 @@ pub const TABLES: &[&str] = &[
     "status_lists",
     "audit_schedules",
     "jobs",
+    "baselines",
     "audit_events",
 ];
 

@@ -26,7 +26,6 @@ use obelus_store::{
     audit, certificates, copies,
     copies::{CopyKind, NewCopy},
     models,
-    models::ModelStatus,
     requests::RequestState,
 };
 use serde::Serialize;
@@ -38,7 +37,8 @@ pub use self::{
     repair::{Figures, measure, repair},
 };
 use crate::{
-    Deps, NotThere, case, certificate_files, export, fault::point, model_signature, model_statement, subject::Opened,
+    Deps, NotThere, case, certificate_files, export, fault::point, model_signature, model_statement, refusal,
+    subject::Opened,
 };
 
 /// The record of the generation that is being put in place.
@@ -102,7 +102,7 @@ struct Held {
 async fn hold(deps: &Deps, by: &str, model: &str) -> Result<Held> {
     case::permitted(deps, by, Action::Register, None).await?;
     let row = models::get(&deps.db, model).await?.ok_or_else(|| NotThere::model(model))?;
-    ensure!(row.status != ModelStatus::Training, "model {model} is still being trained");
+    refusal::trained(&row)?;
     ensure!(row.control.is_none(), "model {model} is a control without sinks: there is nothing to adapt");
     ensure!(
         row.baseline_of.is_none(),

@@ -2,9 +2,11 @@
 //! changed that they rest on, and then renewed or suspended; or they end.
 //!
 //! Here: whether one has ended or rests on a key that was revoked. `triggers.rs` puts work into the queue, `schedule.rs`
-//! says when it is due, `worker.rs` does it, `reverification.rs` is the work, `status.rs` tells everybody. Not here: the
+//! says when it is due, `worker.rs` does it, `reverification.rs` is the work, `status.rs` tells everybody. The worker also
+//! trains the retrains that verifications compare with (`baseline.rs`). Not here: the
 //! first verification of a takedown (`verification.rs`).
 
+mod baseline;
 mod circumstances;
 mod incident;
 mod reverification;
@@ -21,14 +23,14 @@ use obelus_store::{
     certificates::{Certificate, CertificateStatus},
 };
 
-pub(crate) use self::{circumstances::Circumstances, reverification::Attempt};
 pub use self::{
+    baseline::Steps,
     incident::close,
-    reverification::Outcome,
     schedule::{BadSchedule, What, add, next_due, remove, tick},
     status::{Settled, document, settle, today},
-    worker::{Done, Options, retry, run},
+    worker::{Done, Options, Outcome, retry, run},
 };
+pub(crate) use self::{circumstances::Circumstances, reverification::Attempt};
 use crate::{Deps, case::SERVICE, exhibits};
 
 /// Certificates read at once.

@@ -25,7 +25,7 @@ use obelus_store::{
 use obelus_verdict::{AttackResult, Verdict};
 use serde_json::{Value, json};
 
-use super::Circumstances;
+use super::{Circumstances, Outcome};
 use crate::{
     Deps, case, certificate_files, certification, export,
     fault::point,
@@ -34,19 +34,6 @@ use crate::{
     transparency::{publish, sign},
     verification::{self, Results},
 };
-
-/// What came of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// A new certificate takes the place of the one before.
-    Renewed(String),
-    /// The certificate is suspended, with this incident.
-    Suspended(String),
-    /// There was nothing to do, for this reason.
-    Nothing(String),
-    /// It cannot be done yet, for this reason.
-    Later(String),
-}
 
 /// How long a change of this attempt may keep the job.
 pub(crate) struct Attempt<'a> {

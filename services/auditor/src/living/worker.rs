@@ -1,7 +1,7 @@
 //! Does what is due: takes one job after the other, keeps its lease while it goes on, and says what came of it. Several
-//! such processes on one database share the work. Not here: the work itself (`reverification.rs`).
+//! such processes on one database share the work. Not here: the work itself (`reverification.rs`, `baseline.rs`).
 
-use std::{sync::Arc, time::Duration};
+use std::{ffi::OsString, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
 use obelus_core::Timestamp;
@@ -18,11 +18,11 @@ use tokio::sync::{Notify, watch};
 use tokio_cron_scheduler::{Job as Tick, JobScheduler};
 
 use super::{
-    Settled, expire,
-    reverification::{Attempt, Outcome, reverify},
+    Settled, baseline, expire,
+    reverification::{Attempt, reverify},
     schedule, settle, triggers,
 };
-use crate::{Deps, NotThere, case, fault::point};
+use crate::{Deps, NotThere, baselines, case, fault::point};
 
 /// What nobody wakes the worker for is looked for this often: changes by other processes, and ends of certificates.
 const LOOK_EVERY: Duration = Duration::from_secs(20);
@@ -38,6 +38,29 @@ pub struct Options {
     pub once: bool,
     /// After this long without a sign of life a job is somebody else's.
     pub lease: Duration,
+    /// Program and arguments that train a retrain, whose name is put behind them (`baseline.rs` says how the two speak).
+    pub train: Vec<OsString>,
+}
+
+/// What came of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A new certificate takes the place of the one before.
+    Renewed(String),
+    /// The certificate is suspended, with this incident.
+    Suspended(String),
+    /// There was nothing to do, for this reason.
+    Nothing(String),
+    /// It cannot be done yet, for this reason.
+    Later(String),
+    /// The retrain of this name is trained.
+    Trained(String),
+    /// The retrain is not trained: it reads what must not be trained on.
+    Refused(String),
+    /// Somebody has cancelled the retrain.
+    Cancelled(String),
+    /// This worker is to end, and so has ended the training, which somebody goes on with.
+    Stopped(String),
 }
 
 /// A job that was taken, and what came of it.
@@ -49,14 +72,15 @@ pub struct Done {
     pub subject: String,
     /// Why it was to be done.
     pub reason: String,
-    /// `renewed`, `suspended`, `nothing`, `enqueued`, `later`, `failed`, `dead` or `lost`.
+    /// `renewed`, `suspended`, `nothing`, `enqueued`, `trained`, `refused`, `cancelled`, `stopped`, `later`, `failed`, `dead`
+    /// or `lost`.
     pub result: &'static str,
-    /// The certificate or the incident, or why not.
+    /// The certificate, the incident or the retrain, or why not.
     pub detail: String,
 }
 
-/// Does what is due until `stop` says so, or with `once` until nothing is due; says of each job what came of it. A job that
-/// was begun is ended first.
+/// Does what is due until `stop` says so, or with `once` until nothing is due; says of each job what came of it. A
+/// verification that was begun is ended first; a training is stopped, and goes on when somebody takes its job again.
 ///
 /// # Errors
 /// When the person may not, or the database or the log fails.
@@ -74,9 +98,10 @@ pub async fn run(
         schedule::tick(deps).await?;
         point("ticks-made");
         expire(deps).await?;
+        baselines::sweep(deps).await?;
         tell(settle(deps).await?);
         while !*stop.borrow() {
-            let Some(done) = next(deps, options).await? else { break };
+            let Some(done) = next(deps, options, &stop).await? else { break };
             tell(settle(deps).await?);
             said(&done);
         }
@@ -137,7 +162,7 @@ impl Ticker {
 }
 
 /// Takes a job and does it; none when there is none to be begun.
-async fn next(deps: &Deps, options: &Options) -> Result<Option<Done>> {
+async fn next(deps: &Deps, options: &Options, stop: &watch::Receiver<bool>) -> Result<Option<Done>> {
     let lease_us = i64::try_from(options.lease.as_micros()).context("a lease is shorter than that")?;
     let token = random_salt().context("cannot make a token")?;
     let (now, write) = (deps.now(), deps.db.write().await?);
@@ -146,13 +171,15 @@ async fn next(deps: &Deps, options: &Options) -> Result<Option<Done>> {
     write.commit().await?;
     let Some(lease) = lease else { return Ok(None) };
     point("job-claimed");
-    let alive = KeptAlive::begin(deps, lease.clone(), lease_us);
     let attempt = Attempt { lease: &lease, lease_us, by: &options.by };
     let outcome = match lease.job.kind {
-        JobKind::ReverifyCase => reverify(deps, &attempt, &lease.job.subject).await,
+        JobKind::ReverifyCase => {
+            let _alive = KeptAlive::begin(deps, lease.clone(), lease_us);
+            reverify(deps, &attempt, &lease.job.subject).await
+        }
         JobKind::ReverifyModel => Ok(Outcome::Nothing(String::new())),
+        JobKind::TrainBaseline => baseline::train(deps, &attempt, &options.train, stop.clone()).await,
     };
-    drop(alive);
     point("job-ended");
     let done = end(deps, &lease, outcome).await;
     let said = |result, detail: String| {
@@ -180,6 +207,15 @@ async fn end(deps: &Deps, lease: &Lease, outcome: Result<Outcome>) -> Result<(&'
         Ok(Outcome::Renewed(id)) => ("renewed", id),
         Ok(Outcome::Suspended(id)) => ("suspended", id),
         Ok(Outcome::Nothing(why)) => ("nothing", why),
+        Ok(Outcome::Trained(name)) => ("trained", name),
+        Ok(Outcome::Refused(why)) => ("refused", why),
+        Ok(Outcome::Cancelled(why)) => ("cancelled", why),
+        Ok(Outcome::Stopped(why)) => {
+            // Whoever works next goes on at once.
+            jobs::postpone(&write, lease, &why, now, now).await?;
+            write.commit().await?;
+            return Ok(("stopped", why));
+        }
         Ok(Outcome::Later(why)) => {
             jobs::postpone(&write, lease, &why, later, now).await?;
             write.commit().await?;
@@ -203,7 +239,7 @@ async fn end(deps: &Deps, lease: &Lease, outcome: Result<Outcome>) -> Result<(&'
 }
 
 /// Whether an error says that somebody else has the job.
-fn is_lost(error: &anyhow::Error) -> bool {
+pub(super) fn is_lost(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(obelus_store::Error::State { what: "job", .. }))
 }
 

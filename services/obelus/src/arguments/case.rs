@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::{Incident, Schedule};
+use super::{Baseline, Incident, Schedule};
 
 /// `obelus person`
 #[derive(Debug, Subcommand)]
@@ -152,10 +152,13 @@ pub enum Audit {
         #[arg(long)]
         baseline: Option<String>,
     },
+    /// Have the retrains trained that verifications compare with
+    #[command(subcommand)]
+    Baseline(Baseline),
     /// Verify certified cases again, at certain times and when something changed
     #[command(subcommand)]
     Schedule(Schedule),
-    /// List the work of repeated verifications, newest first
+    /// List the work of repeated verifications and retrains, newest first
     Jobs {
         /// Only what failed too often
         #[arg(long)]

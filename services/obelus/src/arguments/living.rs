@@ -30,7 +30,7 @@ pub enum Schedule {
         #[arg(long = "as", value_name = "PERSON")]
         person: Option<String>,
     },
-    /// Do what is due, now and until it is stopped; several may run on one database
+    /// Do what is due, verifications and retrains, now and until it is stopped; several may run on one database
     Run {
         /// Do what is due now, and end
         #[arg(long)]

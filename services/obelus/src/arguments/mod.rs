@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+mod baseline;
 mod bench;
 mod case;
 mod corpus;
@@ -11,6 +12,7 @@ mod evidence;
 mod living;
 mod model;
 
+pub use baseline::{Baseline, Which};
 pub use bench::{Bench, BenchDecode, BenchLog, BenchTrain, Erase, Register, TrainForm};
 pub use case::{Audit, Certificate, Person, Request, Takedown};
 pub use corpus::{Corpus, Probes, Source};

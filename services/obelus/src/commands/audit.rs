@@ -18,8 +18,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     arguments::Audit,
-    commands::coverage::not_tested,
-    commands::schedule,
+    commands::{baseline, coverage::not_tested, schedule},
     failure::WrongUse,
     output::{Answer, Output, table},
 };
@@ -35,6 +34,7 @@ pub async fn run(deps: &Deps, command: &Audit, output: &Output) -> Result<Answer
             let drilled = drill::run(deps, model, source, baseline.as_deref(), &protocol).await?;
             return report_drill(&drilled, output);
         }
+        Audit::Baseline(command) => return baseline::run(deps, command, output).await,
         Audit::Schedule(command) => return schedule::run(deps, command, output).await,
         Audit::Jobs { dead } => return schedule::jobs(deps, *dead, output).await,
         Audit::Retry { job, person } => {

@@ -2,6 +2,7 @@
 
 mod adapt;
 mod audit;
+mod baseline;
 mod bench;
 mod certificate;
 mod corpus;

@@ -19,6 +19,7 @@ use crate::{
     commands::{adapt, train},
     failure::WrongUse,
     output::{Answer, Output, table},
+    progress,
 };
 
 /// Runs `obelus model`.
@@ -29,7 +30,8 @@ pub async fn run(deps: &Deps, command: &Model, quiet: bool, output: &Output) -> 
         }
         Model::Repair(arguments) => adapt::repair(deps, arguments, quiet, output).await?,
         Model::Train(arguments) => {
-            let root = train::run(deps, arguments, quiet).await?;
+            let watch = progress::watch(&arguments.name, quiet, progress::interrupted());
+            let root = train::run(deps, arguments, watch).await?;
             let document = show(deps, &arguments.name).await?;
             let words = format!("{} is trained. Weight root {root}", arguments.name);
             output.print(&words, &document)?;

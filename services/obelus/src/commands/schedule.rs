@@ -1,6 +1,6 @@
 //! `obelus audit schedule`, `jobs`, `retry` and `incident`: what becomes of certificates after they were issued.
 
-use std::time::Duration;
+use std::{ffi::OsString, time::Duration};
 
 use anyhow::{Context as _, Result};
 use obelus_auditor::{
@@ -49,10 +49,19 @@ pub async fn run(deps: &Deps, command: &Schedule, output: &Output) -> Result<Ans
         }
         Schedule::Run { once, lease_seconds, person } => {
             let by = person.clone().unwrap_or_else(|| SERVICE.to_owned());
-            let options = Options { by, once: *once, lease: Duration::from_secs(u64::from(*lease_seconds)) };
+            let lease = Duration::from_secs(u64::from(*lease_seconds));
+            let options = Options { by, once: *once, lease, train: training(deps)? };
             work(deps, &options, output).await
         }
     }
+}
+
+/// The command that trains a retrain.
+fn training(deps: &Deps) -> Result<Vec<OsString>> {
+    let program = std::env::current_exe().context("cannot find the running program")?;
+    let words = ["audit", "baseline", "train"].map(OsString::from);
+    let data = [program.into(), "--data".into(), deps.data.root().as_os_str().to_owned()];
+    Ok(data.into_iter().chain(words).collect())
 }
 
 async fn list(deps: &Deps, output: &Output) -> Result<Answer> {
@@ -87,7 +96,7 @@ async fn work(deps: &Deps, options: &Options, output: &Output) -> Result<Answer>
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let told = tokio::spawn(async move {
         tokio::select! { _ = terminate.recv() => {} _ = tokio::signal::ctrl_c() => {} }
-        tracing::info!("stopping; what was begun is ended first");
+        tracing::info!("stopping; a verification that was begun is ended first, and a training is saved");
         // Whoever does not listen any more has stopped.
         let _ = stop.send(true);
         // Kept, because a worker whose stopper is gone takes that for a failure.
@@ -106,7 +115,7 @@ async fn work(deps: &Deps, options: &Options, output: &Output) -> Result<Answer>
         .map(|d| vec![d.job.to_string(), d.subject.clone(), d.result.to_owned(), d.detail.clone()])
         .collect();
     output.print(&table(&["JOB", "OF", "RESULT", "DETAIL"], &cells), &json!({ "jobs": done }))?;
-    let bad = done.iter().any(|d| ["suspended", "failed", "dead"].contains(&d.result));
+    let bad = done.iter().any(|d| ["suspended", "refused", "failed", "dead"].contains(&d.result));
     Ok(if options.once && bad { Answer::No } else { Answer::Done })
 }
 

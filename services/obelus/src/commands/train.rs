@@ -1,6 +1,6 @@
 //! `obelus model train`: register first, train, then sign what was trained.
 
-use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, fs, ops::ControlFlow, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use obelus_auditor::{
@@ -11,12 +11,12 @@ use obelus_auditor::{
 };
 use obelus_core::{Digest, Timestamp};
 use obelus_corpus::{Corpus, Library};
-use obelus_model::{Control, ElementType, ModelConfig, ModelRecord, PostHoc, Preset, Unlearned};
+use obelus_model::{Control, ElementType, ModelConfig, ModelRecord, PostHoc, Preset, Progress, Unlearned};
 use obelus_policy::Action;
 use obelus_store::{corpora, models, models::ModelStatus};
 use obelus_trainer::{Order, shape};
 
-use crate::{arguments::Train, failure::WrongUse, progress};
+use crate::{arguments::Train, failure::WrongUse};
 
 /// What is trained when neither a preset nor a file is named.
 const DEFAULT_PRESET: &str = "demo";
@@ -34,15 +34,17 @@ struct Plan {
     unlearn_from: Option<(Unlearned, PathBuf)>,
 }
 
-/// Trains, or continues a training that was cut off; gives the weight root.
+/// Trains, or continues a training that was cut off; gives the weight root. `watch` sees every step and may stop it.
 ///
 /// # Errors
 /// Bad settings, a name that is taken, a full disk, an interrupt.
-pub async fn run(deps: &Deps, arguments: &Train, quiet: bool) -> Result<Digest> {
+pub async fn run(deps: &Deps, arguments: &Train, watch: impl FnMut(&Progress) -> ControlFlow<()>) -> Result<Digest> {
     // Before anything is registered under a name that would then be taken.
     obelus_trainer::device(&arguments.device)?;
     let plan = register(deps, arguments).await?;
     let started_at = deps.now();
+    // Whoever is cut off may be at its last step when the next one begins.
+    let _alone = training::alone(deps, &arguments.name)?;
     let record = match finished(deps, arguments) {
         // The training had ended, and the process did before anything was signed.
         Some(record) => record,
@@ -65,7 +67,6 @@ pub async fn run(deps: &Deps, arguments: &Train, quiet: bool) -> Result<Digest> 
                 device: arguments.device.clone(),
                 compute: compute(deps, arguments, &plan.config)?,
             };
-            let watch = progress::watch(&arguments.name, quiet, progress::interrupted());
             obelus_trainer::run(&order, &plan.corpus, watch)?
         }
     };
@@ -194,11 +195,23 @@ async fn preset(deps: &Deps, arguments: &Train) -> Result<(Preset, String)> {
     };
     let name = match (&arguments.preset, base) {
         (Some(name), _) => name.clone(),
-        // A retrain differs from its model in what it has not seen, and in nothing else.
-        (None, Some(base)) => base.preset,
+        (None, Some(base)) => return preset_of(deps, &base),
         (None, None) => DEFAULT_PRESET.to_owned(),
     };
     Ok((Preset::named(&name)?, name))
+}
+
+/// The preset of a model's retrains: a retrain differs from its model in what it has not seen, and in nothing else.
+///
+/// # Errors
+/// When the model has none that ships, and is not trained yet.
+pub fn preset_of(deps: &Deps, base: &models::Model) -> Result<(Preset, String)> {
+    if Preset::names().any(|name| name == base.preset) {
+        return Ok((Preset::named(&base.preset)?, base.preset.clone()));
+    }
+    // From a file, which may be gone: the model's record holds what it said.
+    let record = ModelRecord::open(&deps.data.model(&base.name))?;
+    Ok((Preset { model: record.config, training: record.training }, base.preset.clone()))
 }
 
 /// Registers a model without training it, so that its retrain can be registered and trained beside it.
