@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     document::{Document, name_fault, text_fault},
     ingest::{
-        IngestError, Skipped, SourceBy,
+        IngestError, Skipped, SourceBy, json,
+        lines::JsonLines,
         record::rows_source,
         row::{Row, wanted},
         rows::{Numbered, Rows},
@@ -180,6 +181,47 @@ pub fn read(
         return Err(IngestError::NothingLeft { what: "probe", skipped: out.skipped.count });
     }
     Ok(out)
+}
+
+/// A line of probes in memory that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {reason}")]
+pub struct BadLine {
+    /// The line, from 1.
+    pub line: u64,
+    /// What is wrong with it; may say what is in it.
+    pub reason: String,
+}
+
+/// Reads probes that are in memory as lines of JSON, each with its own source, where there is no corpus to check them
+/// against: everything else is checked as [`read`] does.
+///
+/// # Errors
+/// Names the first bad line; the last when there is no probe.
+pub fn parse(bytes: &[u8]) -> Result<Vec<Probe>, BadLine> {
+    let names = wanted([SOURCE, KIND, PROMPT, ANSWER, WRONG, ALSO_IN]);
+    let mut lines = JsonLines::of_bytes(bytes.to_vec());
+    let mut probes = Vec::new();
+    let mut seen: HashMap<(String, String, String), u64> = HashMap::new();
+    let mut last = 0;
+    while let Some(line) = lines.next_line().map_err(|e| BadLine { line: last + 1, reason: e.to_string() })? {
+        let number = line.number;
+        let checked = line.content.and_then(|bytes| json::parse(bytes, &names)).and_then(|row| {
+            let probe = probe(&row)?;
+            let own = probe.also_in.iter().chain([&probe.source]).map(String::as_str).collect();
+            match (fault(&probe, &own), seen.insert(key(&probe), number)) {
+                (Some(fault), _) => Err(fault),
+                (None, Some(first)) => Err(format!("the same source, prompt and answer as line {first}")),
+                (None, None) => Ok(probe),
+            }
+        });
+        probes.push(checked.map_err(|reason| BadLine { line: number, reason })?);
+        last = number;
+    }
+    if probes.is_empty() {
+        return Err(BadLine { line: last, reason: "there is no probe".into() });
+    }
+    Ok(probes)
 }
 
 fn key(probe: &Probe) -> (String, String, String) {

@@ -195,3 +195,20 @@ fn probes_are_checked_against_the_corpus() {
     let twice = file(dir.path(), "p.jsonl", format!("{good}\n{good}\n"));
     assert!(probe::read(&twice, &sources, None, false).unwrap_err().to_string().contains("as line 1"));
 }
+
+#[test]
+fn probes_in_memory_are_checked_without_a_corpus() {
+    let good = r#"{"source":"a","kind":"specific","prompt":"p","answer":"x","wrong":["y"]}"#;
+    let probes = probe::parse(format!("{good}\n\n{}\n", good.replace("\"p\"", "\"q\"")).as_bytes()).unwrap();
+    assert_eq!(probes.len(), 2);
+    for (from, to, reason) in [
+        ("\"x\"", "\"\"", "answer is empty"),
+        ("[\"y\"]", "[]", "wrong has no answers"),
+        ("\"kind\":\"specific\",", "", "field \"kind\" is missing"),
+        ("nothing", "nothing", "as line 1"),
+    ] {
+        let bad = probe::parse(format!("{good}\n{}\n", good.replace(from, to)).as_bytes()).unwrap_err();
+        assert!(bad.line == 2 && bad.reason.contains(reason), "{bad}");
+    }
+    assert!(probe::parse(b"\n").unwrap_err().reason.contains("no probe"));
+}

@@ -57,6 +57,12 @@ impl JsonLines {
         Ok(Self { path: path.to_owned(), reader, buffer: Vec::new(), number: 0, limit: MAX_LINE_BYTES })
     }
 
+    /// Reads lines that are in memory.
+    pub fn of_bytes(bytes: Vec<u8>) -> Self {
+        let reader = Box::new(io::Cursor::new(bytes));
+        Self { path: PathBuf::new(), reader, buffer: Vec::new(), number: 0, limit: MAX_LINE_BYTES }
+    }
+
     /// The next line that is not blank.
     ///
     /// # Errors

@@ -5,8 +5,8 @@
 //! fails.
 
 pub mod folder;
-mod json;
-mod lines;
+pub(crate) mod json;
+pub(crate) mod lines;
 mod parquet;
 pub(crate) mod record;
 pub(crate) mod row;
