@@ -93,15 +93,27 @@ impl Measurement<'_> {
     /// # Errors
     /// When a source has no text or mask, or a condition cannot be scored on what is given.
     pub fn score(&self, conditions: &[Condition]) -> Result<Scores, AttackError> {
-        let mut scores = Scores { plain: self.ask(conditions, 0)?, ..Scores::default() };
+        self.plainly(conditions, true)
+    }
+
+    /// Scores questions alone, as they are, and no text.
+    ///
+    /// # Errors
+    /// As [`Measurement::score`].
+    pub fn questions(&self, conditions: &[Condition]) -> Result<Scores, AttackError> {
+        self.plainly(conditions, false)
+    }
+
+    fn plainly(&self, conditions: &[Condition], texts: bool) -> Result<Scores, AttackError> {
+        let mut scores = Scores { plain: self.ask(conditions, 0, texts)?, ..Scores::default() };
         let of_retrains: Vec<Condition> = conditions.iter().copied().filter(|c| c.needs_baseline()).collect();
         for retrain in 1..self.strike.retrains.len() {
-            scores.further_retrains.push(self.ask(&of_retrains, retrain)?);
+            scores.further_retrains.push(self.ask(&of_retrains, retrain, texts)?);
         }
         Ok(scores)
     }
 
-    fn ask(&self, conditions: &[Condition], retrain: usize) -> Result<Asked, AttackError> {
+    fn ask(&self, conditions: &[Condition], retrain: usize, texts: bool) -> Result<Asked, AttackError> {
         let mut asked = Asked::default();
         for &condition in conditions {
             let under = self.strike.under(condition, retrain, self.protocol.seed)?;
@@ -111,11 +123,14 @@ impl Measurement<'_> {
                 let membership = if is_compared(condition) { &self.measures().membership[..] } else { &[] };
                 let stand = under.stand(mask.as_ref());
                 let reader = Reader { stand, salt: self.salt, protocol: self.protocol, membership };
+                asked.facts.entry(condition).or_default().extend(reader.facts(material));
+                if !texts {
+                    continue;
+                }
                 let mut passages = reader.passages(material);
                 if membership.contains(&MembershipScore::GradNorm) {
                     self.add_gradient_norms(stand, material, &mut passages)?;
                 }
-                asked.facts.entry(condition).or_default().extend(reader.facts(material));
                 asked.passages.entry(condition).or_default().extend(passages);
             }
         }

@@ -57,7 +57,7 @@ pub(crate) struct Comparison {
 /// The zeroed sinks lit all the same, against the retrain's backbone.
 pub(crate) const PLAIN: Comparison =
     Comparison { infix: "", erased: Condition::Zeroed, retrain: Condition::RetrainNone };
-const NEAREST: Comparison =
+pub(crate) const NEAREST: Comparison =
     Comparison { infix: "nearest.", erased: Condition::ZeroedNearest, retrain: Condition::RetrainNearest };
 
 /// What sources that stay must keep.

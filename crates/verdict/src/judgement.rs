@@ -277,7 +277,7 @@ fn decided(outcome: Option<Outcome>, by: &str) -> (Outcome, String) {
 }
 
 /// The true difference that would lie outside 0 with a power of 80 %, from the interval's own width (normal theory).
-fn smallest_detectable(interval: Interval, confidence: f64) -> f64 {
+pub(crate) fn smallest_detectable(interval: Interval, confidence: f64) -> f64 {
     // Standard normal quantiles for the coverages that protocols use; others fall back to the widest.
     let two_sided = if confidence <= 0.90 {
         1.645

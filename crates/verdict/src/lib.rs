@@ -8,6 +8,7 @@
 mod attack;
 mod bootstrap;
 mod budget;
+mod challenge;
 mod compression;
 mod condition;
 mod controls;
@@ -37,6 +38,7 @@ pub use bootstrap::{Interval, Resampler};
 pub use budget::{
     Answering, CompressionBudget, CompressionTarget, Continuing, RelearningBudget, Steering, SurvivorBudget,
 };
+pub use challenge::{Challenged, Compared, challenged};
 pub use compression::{Ratio, Search, compression_ratio, is_compressible};
 pub use condition::{Condition, UnknownCondition};
 pub use decision::{Outcome, Verdict};
