@@ -24,6 +24,10 @@ pub enum Action {
     Hold,
     /// Agree to end a hold.
     Release,
+    /// Deposit sealed probes before a takedown.
+    DepositChallenge,
+    /// Open deposited probes after it, and have them asked.
+    OpenChallenge,
     /// Zero the sources.
     Execute,
     /// Lift a suppression.
@@ -46,7 +50,7 @@ pub enum Action {
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Register,
         Self::Export,
         Self::File,
@@ -55,6 +59,8 @@ impl Action {
         Self::Refuse,
         Self::Hold,
         Self::Release,
+        Self::DepositChallenge,
+        Self::OpenChallenge,
         Self::Execute,
         Self::Undo,
         Self::Verify,
@@ -77,6 +83,8 @@ impl Action {
             Self::Refuse => "refuse",
             Self::Hold => "hold",
             Self::Release => "release",
+            Self::DepositChallenge => "deposit_challenge",
+            Self::OpenChallenge => "open_challenge",
             Self::Execute => "execute",
             Self::Undo => "undo",
             Self::Verify => "verify",

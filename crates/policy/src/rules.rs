@@ -164,6 +164,22 @@ mod tests {
         assert_eq!(rules.roles_for(Action::Schedule), ["legal_reviewer", "verifier"]);
     }
 
+    #[test]
+    fn a_challenge_is_blind_for_who_strikes() {
+        let rules = Rules::shipped().unwrap();
+        for action in [Action::DepositChallenge, Action::OpenChallenge] {
+            assert_eq!(rules.roles_for(action), ["auditor", "legal_approver", "legal_reviewer", "requester"]);
+        }
+        let roles = all_roles();
+        let ana = Actor { name: "ana", roles: &roles };
+        for (action, taken) in [(Action::Execute, Action::DepositChallenge), (Action::OpenChallenge, Action::Execute)] {
+            let refusal = rules.permit(ana, action, [(taken, "ana")]).unwrap_err();
+            assert!(matches!(refusal, Refusal::Apart { .. }), "{refusal}");
+            assert!(rules.permit(ana, action, [(taken, "ben")]).is_ok());
+        }
+        assert!(rules.permit(ana, Action::OpenChallenge, [(Action::DepositChallenge, "ana")]).is_ok());
+    }
+
     proptest! {
         /// Where nobody has acted yet, roles add up: one that permits is enough, and none takes anything away.
         #[test]
