@@ -19,6 +19,7 @@ mod m0012_registrations;
 mod m0013_jobs_and_schedules;
 mod m0014_living_certificates;
 mod m0015_baselines;
+mod m0016_blind_challenges;
 
 use sea_orm_migration::{
     prelude::{DbErr, MigrationTrait, MigratorTrait, async_trait},
@@ -53,6 +54,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0013_jobs_and_schedules::Migration),
             Box::new(m0014_living_certificates::Migration),
             Box::new(m0015_baselines::Migration),
+            Box::new(m0016_blind_challenges::Migration),
         ]
     }
 }

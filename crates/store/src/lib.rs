@@ -32,6 +32,7 @@ pub mod adaptations;
 pub mod approvals;
 pub mod audit;
 pub mod baselines;
+pub mod blind_challenges;
 pub mod campaigns;
 pub mod certificates;
 pub mod copies;

@@ -199,6 +199,25 @@ pub async fn release(write: &Write, reference: &str) -> Result<bool> {
     held(write, change, reference).await
 }
 
+/// Keeps the request from being zeroed or closed until the transaction ends.
+///
+/// # Errors
+/// [`Error::State`] when zeroing has begun or it is closed.
+pub(crate) async fn keep_reversible(write: &Write, reference: &str) -> Result<()> {
+    let open: Vec<RequestState> = RequestState::ALL.iter().copied().filter(|state| is_reversible(*state)).collect();
+    // Written over with itself, because that alone makes both databases wait.
+    let change = Entity::update_many()
+        .col_expr(Column::State, Expr::col(Column::State))
+        .filter(Column::Reference.eq(reference))
+        .filter(Column::State.is_in(open));
+    if moved(&change.exec(write.connection()).await?) {
+        return Ok(());
+    }
+    let request = existing(write, reference).await?;
+    let (expected, found) = ("not zeroed and open".to_owned(), request.state.to_string());
+    Err(Error::State { what: "request", key: request.reference, expected, found })
+}
+
 async fn held(write: &Write, change: UpdateMany<Entity>, reference: &str) -> Result<bool> {
     let changed = moved(&change.exec(write.connection()).await?);
     existing(write, reference).await?;

@@ -6,6 +6,7 @@ pub(crate) mod approvals;
 pub(crate) mod audit_events;
 pub(crate) mod audit_schedules;
 pub(crate) mod baselines;
+pub(crate) mod blind_challenges;
 pub(crate) mod campaigns;
 pub(crate) mod certificates;
 pub(crate) mod copies;

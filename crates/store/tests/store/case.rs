@@ -7,6 +7,7 @@ use obelus_store::{
     adaptations::{self, AdaptationKind, NewAdaptation},
     audit,
     baselines::{self, BaselineKind, NewBaseline},
+    blind_challenges::{self, NewChallenge, NewResult},
     certificates::{self, Certificate, NewCertificate},
     copies::{self, CopyKind, NewCopy},
     erasures::{self, NewErasure, TargetState},
@@ -16,13 +17,14 @@ use obelus_store::{
     manifests::{self, Manifest},
     pool_extensions::{self, PoolExtension},
     registrations,
+    requests::{self, RequestState},
     schedules::{self, NewSchedule, Scope},
     sources::Source,
     status_lists::{self, NewStatusList},
     verifications::{self, Judgement, NewRun},
 };
 
-use crate::support::{LATER, LINEAGE, MODEL, NOW, digest, house, kept, statement, zeroing_request};
+use crate::support::{LATER, LINEAGE, MODEL, NOW, approved_request, digest, house, kept, statement};
 
 /// A source of [`LINEAGE`] whose place in the manifest is `place`.
 pub fn source(source_id: &str, place: u32) -> Source {
@@ -242,6 +244,25 @@ pub async fn new_status_list(write: &Write, sequence: i64) -> NewStatusList {
     NewStatusList { sequence, list: format!("list {sequence}").into_bytes(), statement, next_update: LATER }
 }
 
+/// A challenge that is not deposited yet; its statement is stored.
+pub async fn new_challenge(write: &Write, request: &str, sealed: &[u8]) -> NewChallenge {
+    let id = blind_challenges::reserve(write, NOW).await.unwrap();
+    NewChallenge {
+        deposit: statement(write, &format!("challenge {id}")).await,
+        id,
+        request: request.to_owned(),
+        sealed: sealed.to_vec(),
+        commitment: digest("probes"),
+        by: "nils".to_owned(),
+    }
+}
+
+/// What came of a challenge that is not kept yet; its statement is stored.
+pub async fn new_result(write: &Write, id: &str) -> NewResult {
+    let result = statement(write, &format!("result of {id}")).await;
+    NewResult { results: b"results".to_vec(), outcome: "pass".to_owned(), result, by: "nils".to_owned() }
+}
+
 /// At least one row in every table. Gives the request's reference.
 pub async fn certified_house(db: &Db) -> String {
     house(db).await;
@@ -254,9 +275,14 @@ pub async fn certified_house(db: &Db) -> String {
         let adaptation = adaptations::begin(write, new_adaptation(), NOW).await.unwrap();
         let signed = statement(write, "adaptation").await;
         adaptations::record_statement(write, adaptation.id, &signed).await.unwrap();
-        let reference = zeroing_request(write).await;
+        let reference = approved_request(write).await;
+        let challenge = new_challenge(write, &reference, b"sealed").await;
+        let challenge = blind_challenges::deposit(write, challenge, NOW).await.unwrap();
+        requests::advance(write, &reference, RequestState::ApprovedTwice, RequestState::Zeroing).await.unwrap();
         recorded_erasure(write, &reference).await;
         let certificate = certificate(write, &reference, "anna").await;
+        let result = new_result(write, &challenge.id).await;
+        blind_challenges::open(write, &challenge.id, result, LATER).await.unwrap();
         schedules::add(write, new_schedule(&reference), NOW).await.unwrap();
         jobs::enqueue(write, new_job(&reference), NOW).await.unwrap();
         baselines::add(write, new_baseline("kea-1-s2"), NOW).await.unwrap();

@@ -7,6 +7,7 @@
 mod adaptations;
 mod approvals;
 mod baselines;
+mod blind_challenges;
 mod case;
 mod certificates;
 mod erasures;

@@ -53,6 +53,7 @@ pub const TABLES: &[&str] = &[
     "audit_schedules",
     "jobs",
     "baselines",
+    "blind_challenges",
     "audit_events",
 ];
 

@@ -126,6 +126,7 @@ async fn a_row_that_points_to_nothing_is_refused_in_every_table() {
         ("status_lists", &["statement"]),
         ("jobs", &["schedule"]),
         ("baselines", &["model"]),
+        ("blind_challenges", &["request", "deposit", "result"]),
     ];
     on_each(async |database| {
         certified_house(&database.db).await;
@@ -207,6 +208,12 @@ async fn what_must_be_there_once_is_refused_under_another_key() {
             "a certificate has one open incident",
             "incidents SELECT 'IN-9', certificate, request, kind, run, verdict, detail, opened_at, closed_at, closed_by, reason
                        FROM incidents",
+        ),
+        (
+            "a sealed file is deposited once",
+            "blind_challenges SELECT 'BC-9', request, sealed, sealed_digest, sealed_bytes, commitment, deposit, deposited_by,
+                                     deposited_at, results, results_digest, outcome, result, opened_by, opened_at
+                              FROM blind_challenges",
         ),
         (
             "a statement is about one list",
