@@ -3,7 +3,7 @@
 
 use std::{fmt, str::FromStr};
 
-pub use ed25519_dalek::pkcs8::spki::der::zeroize::Zeroizing;
+pub use ed25519_dalek::pkcs8::spki::der::zeroize::{Zeroize, Zeroizing};
 use ed25519_dalek::{
     Signature, SigningKey, VerifyingKey,
     pkcs8::{

@@ -26,6 +26,7 @@ pub mod multiproof;
 pub mod node_tree;
 pub mod proof_file;
 pub mod row_proof;
+pub mod sealed_probes;
 pub mod statement;
 pub mod status_list;
 pub mod tile;
