@@ -12,6 +12,7 @@ mod adaptation;
 mod audit_bundle;
 mod bundle;
 mod certificate;
+mod challenge;
 mod citations;
 mod exhibits;
 mod log;
@@ -136,7 +137,8 @@ pub fn companions(file: &[u8]) -> Vec<(ProofKind, String)> {
 }
 
 /// Names of the file, the first that is there, which belongs to one called `name`: the evidence of a certificate, the
-/// document of a proof, the bundle of a log proof, the presence document of a statement.
+/// document of a proof, the bundle of a log proof, the presence document of a statement, the deposit of a challenge that was
+/// opened.
 pub fn documents(name: &str, file: &[u8]) -> Vec<String> {
     if let Some(id) = name.strip_suffix(".tlog-proof") {
         return vec![format!("{id}.json")];
@@ -147,6 +149,9 @@ pub fn documents(name: &str, file: &[u8]) -> Vec<String> {
     }
     if json(file).get("payloadType").is_some() {
         return vec![presence_file(name)];
+    }
+    if let Some(deposit) = challenge::deposit_of(name) {
+        return vec![deposit];
     }
     match name.strip_suffix(".json") {
         Some(id) if is_bundle(&json(file)) => vec![format!("{id}.evidence.json")],

@@ -5,7 +5,7 @@
 use obelus_core::{Digest, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Predicate, Renewal, Repetition};
+use super::{Challenges, Predicate, Renewal, Repetition};
 use crate::keys::Role;
 
 macro_rules! predicate {
@@ -362,6 +362,9 @@ predicate! {
         /// Where it renews an earlier certificate: which, and on what weights.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         renews: Option<Renewal>,
+        /// Where blind challenges were opened before it was issued: which.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        challenges: Option<Challenges>,
         /// From.
         issued_at: Timestamp,
         /// Until.

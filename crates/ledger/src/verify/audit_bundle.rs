@@ -2,7 +2,7 @@
 
 use obelus_core::Digest;
 
-use super::{Checks, ProofKind, Report, add_under, bundle};
+use super::{Checks, ProofKind, Report, add_under, bundle, challenge};
 use crate::{
     audit_bundle::{self, Files, MANIFEST, Manifest, STATEMENT},
     bundle::Bundle,
@@ -49,6 +49,7 @@ fn check(file: &[u8], trust: &TrustedRoot, checks: &mut Checks) -> Result<(), St
             }
         }
     }
+    challenge::check(&files, &manifest.request, trust, checks);
     for (path, contents) in files.iter().filter(|(path, _)| path.ends_with(".tlog-proof")) {
         let beside = files.get(&path.replace(".tlog-proof", ".json")).map(Vec::as_slice);
         add_under(bundle::log_proof(contents, beside, trust), path, true, checks);

@@ -4,7 +4,7 @@
 use obelus_core::Digest;
 
 use super::{
-    Checks, ProofKind, Report, add_under, certificate, citations, opened_checkpoint,
+    Checks, ProofKind, Report, add_under, certificate, challenge, citations, opened_checkpoint,
     statement::{dated, signed},
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     checkpoint::Checkpoint,
     keys::PublicKey,
     log_entry, merkle,
-    statement::{Certificate, Predicate, Statement},
+    statement::{BlindChallengeResult, Certificate, Predicate, Statement},
     tlog_proof::TlogProof,
     trust::{TrustedKey, TrustedRoot},
 };
@@ -82,6 +82,10 @@ pub(super) fn report(
             let checked = if name == Certificate::NAME {
                 kind = "certificate";
                 check_certificate(&bundle, evidence, proofs, trust, &mut checks)
+            } else if name == BlindChallengeResult::NAME {
+                kind = "result of a blind challenge";
+                check_statement(&bundle, trust, &mut checks)
+                    .map(|()| challenge::check_result(&bundle, evidence, trust, &mut checks))
             } else {
                 check_statement(&bundle, trust, &mut checks)
             };

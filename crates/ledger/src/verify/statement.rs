@@ -8,8 +8,9 @@ use crate::{
     dsse::Envelope,
     keys::{PublicKey, Role},
     statement::{
-        AuditBundle, Campaign, Certificate, CertificateStatus, Erasure, KeyRevocation, KeyRotation, PoolExtension,
-        Predicate, SourceManifest, SourceProvenance, Statement, TrainingRun, VerificationProtocol, VerificationRun,
+        AuditBundle, BlindChallenge, BlindChallengeResult, Campaign, Certificate, CertificateStatus, Erasure,
+        KeyRevocation, KeyRotation, PoolExtension, Predicate, SourceManifest, SourceProvenance, Statement, TrainingRun,
+        VerificationProtocol, VerificationRun,
     },
     trust::{TrustedKey, TrustedRoot},
 };
@@ -120,6 +121,8 @@ pub(super) fn kind(
         CertificateStatus::NAME => of::<CertificateStatus>(envelope, trust, index),
         KeyRotation::NAME => of::<KeyRotation>(envelope, trust, index),
         AuditBundle::NAME => of::<AuditBundle>(envelope, trust, index),
+        BlindChallenge::NAME => of::<BlindChallenge>(envelope, trust, index),
+        BlindChallengeResult::NAME => of::<BlindChallengeResult>(envelope, trust, index),
         KeyRevocation::NAME => of::<KeyRevocation>(envelope, trust, index),
         other => Err(format!("unknown predicate {other:?}")),
     }

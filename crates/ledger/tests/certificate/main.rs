@@ -5,6 +5,7 @@
 mod adaptations;
 mod browser;
 mod bundles;
+mod challenges;
 mod extensions;
 mod fixture;
 mod flips;

@@ -255,6 +255,7 @@ impl Facts {
             ],
             limits: vec!["The tokenizer's merges were learned from every source.".to_owned()],
             renews: None,
+            challenges: None,
             issued_at: at(7),
             valid_until: at(7 + 365 * 24 * 60),
             salt: salt("certificate"),
