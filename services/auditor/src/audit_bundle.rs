@@ -20,7 +20,7 @@ use obelus_store::{approvals, audit, certificates, requests, statements, verific
 use serde_json::json;
 
 use crate::{
-    Deps, case, certificate_files,
+    Deps, case, certificate_files, challenge,
     durable::write_durably,
     exhibits,
     fault::point,
@@ -83,6 +83,10 @@ async fn make(deps: &Deps, reference: &str) -> Result<Vec<u8>> {
         for (name, bytes) in scores.into_iter().filter_map(|(name, bytes)| Some((name, bytes?))) {
             add(format!("verification/{}.{name}", run.id), bytes);
         }
+    }
+    for path in challenge::countable(deps, reference).await? {
+        let name = path.file_name().and_then(|name| name.to_str()).context("a challenge's files have names")?;
+        files.insert(format!("challenges/{name}"), read(&path)?);
     }
     let manifest = Manifest::new(reference, &files);
     let statement = signed_manifest(deps, &manifest).await?;

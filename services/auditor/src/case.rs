@@ -73,6 +73,7 @@ async fn history(deps: &Deps, reference: &str) -> Result<Vec<(Action, String)>> 
     }
     for event in trail(deps, reference).await? {
         match event.action.as_str() {
+            "deposit_challenge" => history.push((Action::DepositChallenge, event.actor)),
             "execute" => history.push((Action::Execute, event.actor)),
             "verify" => history.push((Action::Verify, event.actor)),
             "reverify" => history.push((Action::Reverify, event.actor)),

@@ -23,7 +23,7 @@ use obelus_model::{ModelRecord, WeightFile, checkpoint_layout};
 use obelus_store::{campaigns, certificates, erasures, models, requests, verifications};
 
 use crate::{
-    Deps, certificate_pdf,
+    Deps, certificate_pdf, challenge,
     durable::write_durably,
     exhibits::{self, statement},
     standing, transparency,
@@ -77,6 +77,14 @@ pub async fn hand_out(deps: &Deps, row: &certificates::Certificate) -> Result<Ce
     write(deps, row).await?;
     standing::certificate(deps, &row.id, &files)?;
     Ok(files)
+}
+
+/// The files of the blind challenges of a certificate's case, which lie beside it and are no part of it.
+///
+/// # Errors
+/// When a statement about one is missing.
+pub async fn challenges(deps: &Deps, row: &certificates::Certificate) -> Result<Vec<PathBuf>> {
+    challenge::countable(deps, &row.request).await
 }
 
 /// Puts a certificate whose checkpoint was signed with a log key that was revoked since under the checkpoint of now: the

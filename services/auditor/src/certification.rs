@@ -25,7 +25,7 @@ use obelus_verdict::{AttackResult, Protocol, Verdict};
 use crate::{
     Deps,
     case::SERVICE,
-    certificate_files,
+    certificate_files, challenge,
     exhibits::statement,
     fault::point,
     living::Attempt,
@@ -118,7 +118,7 @@ async fn issue(
         figures: figures(&results),
         limits: limits(&results, &e.targets),
         renews,
-        challenges: None,
+        challenges: challenge::cited(deps, reference).await?,
         issued_at: now,
         valid_until,
         salt: deps.salt()?,

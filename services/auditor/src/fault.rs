@@ -69,6 +69,8 @@ pub const LIVING_POINTS: [&str; 7] = [
 
 /// Every point that a retrain passes that is trained as a job, whichever way it ends.
 pub const BASELINE_POINTS: [&str; 4] = ["baseline-started", "training-ended", "baseline-trained", "training-refused"];
+/// Every point that a blind challenge passes, in order.
+pub const CHALLENGE_POINTS: [&str; 3] = ["challenge-deposited", "challenge-opened", "challenge-written"];
 
 /// Ends the process without any clean-up when the environment variable `OBELUS_DIE_AT` names this point.
 pub fn point(name: &str) {
@@ -83,6 +85,7 @@ pub fn point(name: &str) {
         &BUNDLE_POINTS,
         &LIVING_POINTS,
         &BASELINE_POINTS,
+        &CHALLENGE_POINTS,
         &LOG_POINTS,
     ];
     debug_assert!(known.iter().any(|points| points.contains(&name)), "unknown fault point {name}");

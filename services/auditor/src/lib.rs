@@ -11,6 +11,7 @@ pub mod baselines;
 pub mod case;
 pub mod certificate_files;
 pub mod certification;
+pub mod challenge;
 pub mod custody;
 pub mod deps;
 pub mod drill;

@@ -211,7 +211,7 @@ pub(crate) async fn measured(
     Ok(Measured { results, baselines: fixed.predicate.baselines, before: before_digest })
 }
 
-fn scores_before(run: &verifications::Run) -> Result<Before> {
+pub(crate) fn scores_before(run: &verifications::Run) -> Result<Before> {
     let before = run.scores_before.as_deref().context("the run has no scores from before")?;
     serde_json::from_slice(before).context("the scores from before are damaged")
 }

@@ -7,6 +7,7 @@ use std::{
 
 use obelus_auditor::{NotThere, custody::Refused, living::BadSchedule};
 use obelus_corpus::{LibraryError, ingest::IngestError};
+use obelus_ledger::sealed_probes::SealError;
 use obelus_model::ModelError;
 use obelus_verdict::{ProtocolError, UnknownCondition};
 
@@ -34,6 +35,7 @@ fn is_wrong_use(cause: &(dyn std::error::Error + 'static)) -> bool {
         || cause.is::<Refused>()
         || cause.is::<BadSchedule>()
         || cause.is::<IngestError>()
+        || cause.is::<SealError>()
         || cause.is::<UnknownCondition>()
         || cause.is::<ProtocolError>()
         || cause.is::<obelus_verify::VerifyError>()

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 mod baseline;
 mod bench;
 mod case;
+mod challenge;
 mod corpus;
 mod evidence;
 mod living;
@@ -15,6 +16,7 @@ mod model;
 pub use baseline::{Baseline, Which};
 pub use bench::{Bench, BenchDecode, BenchLog, BenchTrain, Erase, Register, TrainForm};
 pub use case::{Audit, Certificate, Person, Request, Takedown};
+pub use challenge::Challenge;
 pub use corpus::{Corpus, Probes, Source};
 pub use evidence::{Keys, Log, LogCheck, Verify};
 pub use living::{Incident, Schedule};
@@ -76,6 +78,9 @@ pub enum Command {
     /// List, show and download certificates
     #[command(subcommand)]
     Certificate(Certificate),
+    /// Seal probes, deposit them before a takedown, and open them after it
+    #[command(subcommand)]
+    Challenge(Challenge),
     /// Verify a certificate, statement or proof offline
     Verify(Verify),
     /// Look at the transparency log

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use obelus_auditor::{
     Deps,
     certificate_files::{self, CertificateFiles},
+    challenge,
     durable::write_durably,
     living,
 };
@@ -16,13 +17,14 @@ use obelus_ledger::{
     statement::{Certificate as Claims, Statement},
 };
 use obelus_store::{
-    certificates,
+    blind_challenges, certificates,
     certificates::{Certificate as Row, CertificateStatus},
 };
 use serde_json::{Value, json};
 
 use crate::{
     arguments::Certificate,
+    commands,
     failure::WrongUse,
     output::{Answer, Output, table},
 };
@@ -50,7 +52,13 @@ pub async fn run(deps: &Deps, command: &Certificate, output: &Output) -> Result<
             let mut shown = document(&row, status);
             shown["claims"] = json!(claims);
             shown["path"] = json!(path);
-            let words = format!("{}\nStatus today: {status}.", in_words(&row, &claims));
+            let mut words = format!("{}\nStatus today: {status}.", in_words(&row, &claims));
+            let challenges = blind_challenges::all(&deps.db, Some(&row.request)).await?;
+            for challenge in &challenges {
+                words.push_str(&format!("\n{}", challenge::in_words(challenge)?));
+            }
+            let challenges = challenges.iter().map(commands::challenge::document).collect::<Result<Vec<_>>>()?;
+            shown["challenges"] = json!(challenges);
             output.print(&words, &shown)?;
         }
         Certificate::Status { id, out } => status(deps, id.as_deref(), out.as_deref(), output).await?,
@@ -63,6 +71,11 @@ pub async fn run(deps: &Deps, command: &Certificate, output: &Output) -> Result<
             for (from, to) in from.all().into_iter().zip(to.all()) {
                 fs::copy(from, to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
                 written.push(to.to_owned());
+            }
+            for from in certificate_files::challenges(deps, &row).await? {
+                let to = out.join(from.file_name().context("a challenge's files have names")?);
+                fs::copy(&from, &to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+                written.push(to);
             }
             let shown: Vec<String> = written.iter().map(|p| p.display().to_string()).collect();
             output.print(&shown.join("\n"), &json!({ "id": id, "files": written }))?;

@@ -5,6 +5,7 @@ mod audit;
 mod baseline;
 mod bench;
 mod certificate;
+mod challenge;
 mod corpus;
 mod coverage;
 mod demo;
@@ -26,7 +27,7 @@ use obelus_auditor::transparency;
 use serde_json::json;
 
 use crate::{
-    arguments::{Arguments, Command, Log, LogCheck},
+    arguments::{Arguments, Challenge, Command, Log, LogCheck},
     installation,
     output::{Answer, Output},
 };
@@ -48,6 +49,7 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<Answer> {
             return log::follow(folder, trust, remember.as_deref(), output);
         }
         Command::Bench(command) => return bench::run(command, arguments.quiet, output).await,
+        Command::Challenge(Challenge::Seal { probes, out }) => return challenge::seal(probes, out, output),
         Command::Doctor => return doctor::run(root, output).await,
         Command::Init => {
             let deps = installation::init(root).await?;
@@ -76,6 +78,7 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<Answer> {
         Command::Takedown(command) => takedown::run(&deps, command, output).await,
         Command::Audit(command) => audit::run(&deps, command, output).await,
         Command::Certificate(command) => certificate::run(&deps, command, output).await,
+        Command::Challenge(command) => challenge::run(&deps, command, output).await,
         Command::Log(command) => log::run(&deps, command, output).await,
         Command::Keys(command) => keys::run(&deps, command, output).await,
         Command::Verify(_) | Command::Bench(_) | Command::Doctor | Command::Init | Command::Demo(_) => Ok(Answer::Done),

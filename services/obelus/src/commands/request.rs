@@ -1,12 +1,13 @@
 //! `obelus request`.
 
 use anyhow::Result;
-use obelus_auditor::{Deps, case, case::OWNER};
-use obelus_store::{approvals, models, persons, requests, requests::Request as Row};
+use obelus_auditor::{Deps, case, case::OWNER, challenge};
+use obelus_store::{approvals, blind_challenges, models, persons, requests, requests::Request as Row};
 use serde_json::{Value, json};
 
 use crate::{
     arguments::Request,
+    commands,
     failure::WrongUse,
     output::{Answer, Output, table},
 };
@@ -52,6 +53,12 @@ pub async fn run(deps: &Deps, command: &Request, output: &Output) -> Result<Answ
                 row.regime,
                 requests::sources(&deps.db, reference).await?.join(", ")
             );
+            let challenges = blind_challenges::all(&deps.db, Some(reference)).await?;
+            for challenge in &challenges {
+                words.push_str(&format!("\n{}", challenge::in_words(challenge)?));
+            }
+            let challenges = challenges.iter().map(commands::challenge::document).collect::<Result<Vec<_>>>()?;
+            document["challenges"] = json!(challenges);
             if let (Some(code), Some(reason)) = (&row.refusal_code, &row.refusal_reason) {
                 words.push_str(&format!("\nrefused: {code}: {reason}"));
             }
