@@ -6,6 +6,7 @@ mod baselines;
 mod bench;
 mod bundles;
 mod case;
+mod challenges;
 mod controls;
 mod corpora;
 mod crash;
