@@ -206,6 +206,8 @@ pub fn open(file: &[u8], key: &ProbeKey) -> Result<Unsealed, SealError> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -214,13 +216,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_sealed_is_opened_and_nothing_of_it_is_in_the_file(probes in prop::collection::vec(any::<u8>(), 1..2000)) {
+        fn what_is_sealed_is_opened_and_nothing_of_it_is_in_the_file(probes in prop::collection::vec(any::<u8>(), 1..300)) {
             let (file, key) = seal(&probes).unwrap();
             let key = ProbeKey::from_bytes(&key.to_bytes().unwrap()).unwrap();
             let opened = open(&file, &key).unwrap();
             prop_assert_eq!(&opened.probes[..], &probes[..]);
             prop_assert_eq!(commitment(&file).unwrap(), commitment_to(&opened.nonce, &probes));
-            prop_assert!(probes.len() < 16 || !file.windows(16).any(|window| probes.windows(16).any(|p| p == window)));
+            let windows: HashSet<&[u8]> = probes.windows(16).collect();
+            prop_assert!(!file.windows(16).any(|window| windows.contains(window)));
             // The same probes, sealed again, have nothing in common but their length.
             let (again, _) = seal(&probes).unwrap();
             prop_assert_eq!(again.len(), file.len());

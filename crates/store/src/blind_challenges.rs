@@ -78,7 +78,7 @@ pub async fn deposit(write: &Write, new: NewChallenge, now: Timestamp) -> Result
     Entity::insert(row.clone().into_active_model())
         .exec_without_returning(write.connection())
         .await
-        .map_err(|error| Error::inserting(error, "blind challenge", &row.sealed_digest))?;
+        .map_err(|error| Error::inserting(error, "blind challenge", row.sealed_digest))?;
     Ok(row)
 }
 

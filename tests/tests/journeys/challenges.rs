@@ -110,7 +110,7 @@ fn sealed_probes_are_deposited_before_a_takedown_opened_after_it_and_reported_ap
     let swapped = json!({ "format": own_key["format"], "key": other_key["key"], "sealed": own_key["sealed"] });
     let swapped = here.file("swapped.key", swapped.to_string());
     assert!(open(&swapped, "nina").refused(2).contains("does not open"));
-    assert!(open(&sealed.file, "nina").refused(2).contains("no key"));
+    assert!(open(&here.file("other.key", "{}"), "nina").refused(2).contains("no key"));
     assert_eq!(list(&here, &reference)[0]["state"], "sealed");
 
     let ended = open(&sealed.key, "nina");

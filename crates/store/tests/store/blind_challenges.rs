@@ -29,7 +29,7 @@ async fn a_sealed_file_is_deposited_once_and_only_while_nothing_is_zeroed() {
         let found =
             |row: &BlindChallenge| (row.sealed.clone(), row.sealed_digest.0, row.sealed_bytes, row.commitment.0);
         assert_eq!(found(&row), wanted);
-        assert_eq!(blind_challenges::all(db, Some(&reference)).await.unwrap(), [row.clone()]);
+        assert_eq!(blind_challenges::all(db, Some(&reference)).await.unwrap(), std::slice::from_ref(&row));
         let deposit = async |sealed: &[u8]| {
             dropped(db, async |write| {
                 let new = new_challenge(write, &reference, sealed).await;
