@@ -122,7 +122,7 @@ impl Browser {
         let begun = messages.filter(|one: &Value| one["message"]["method"] == "Network.requestWillBeSent");
         begun
             .map(|one| one["message"]["params"]["request"]["url"].as_str().unwrap().to_owned())
-            .filter(|url| !url.starts_with("chrome:") && !url.starts_with("data:"))
+            .filter(|url| !["chrome:", "chrome-untrusted:", "data:"].iter().any(|inside| url.starts_with(inside)))
             .collect()
     }
 
