@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use obelus_auditor::{NotThere, custody::Refused, living::BadSchedule};
+use obelus_auditor::{NotThere, baselines::BadBaseline, custody::Refused, living::BadSchedule};
 use obelus_corpus::{LibraryError, ingest::IngestError};
 use obelus_ledger::sealed_probes::SealError;
 use obelus_model::ModelError;
@@ -34,6 +34,7 @@ fn is_wrong_use(cause: &(dyn std::error::Error + 'static)) -> bool {
         || cause.is::<NotThere>()
         || cause.is::<Refused>()
         || cause.is::<BadSchedule>()
+        || cause.is::<BadBaseline>()
         || cause.is::<IngestError>()
         || cause.is::<SealError>()
         || cause.is::<UnknownCondition>()

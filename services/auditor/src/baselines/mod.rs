@@ -11,6 +11,6 @@ mod queue;
 mod sweep;
 
 pub use list::{Listed, list};
-pub use proposal::{Leaves, Missing, Proposal, Serving, Wanted, propose};
+pub use proposal::{BadBaseline, Leaves, Missing, Proposal, Serving, Wanted, propose};
 pub use queue::{Added, How, add, cancel};
 pub(crate) use sweep::sweep;

@@ -21,6 +21,11 @@ use serde::Serialize;
 use super::panel;
 use crate::{Deps, NotThere, case, registration, subject::Opened};
 
+/// Retrains that make no sense were asked for; the text says why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadBaseline(String);
+
 /// A model's name has at most this many bytes.
 const MOST_NAME_BYTES: usize = 64;
 /// Hex digits of the digest in a retrain's name.
@@ -116,7 +121,7 @@ pub async fn propose(deps: &Deps, wanted: &Wanted) -> Result<Proposal> {
         "{model} is {}, and there are no retrains of those; name the model that requests are about",
         if opened.row.control.is_some() { "a control" } else { "a retrain" }
     );
-    ensure!(wanted.seeds > 0, "--seeds takes a number from 1");
+    ensure!(wanted.seeds > 0, BadBaseline("--seeds takes a number from 1".to_owned()));
     let in_training = |id: &str| opened.sources.get(id).is_some_and(|source| source.corpus.is_none());
     let (asked, panel_seed) = asked(deps, &opened, &wanted.leaves).await?;
     let (asked, later): (BTreeSet<String>, BTreeSet<String>) = asked.into_iter().partition(|id| in_training(id));
@@ -128,7 +133,9 @@ pub async fn propose(deps: &Deps, wanted: &Wanted) -> Result<Proposal> {
          serves"
     );
     let in_corpus = opened.sources.values().filter(|source| source.corpus.is_none()).count();
-    ensure!(all.len() < in_corpus, "that leaves out all {in_corpus} sources of {model}: nothing is left to train on");
+    let nothing =
+        || BadBaseline(format!("that leaves out all {in_corpus} sources of {model}: nothing is left to train on"));
+    ensure!(all.len() < in_corpus, nothing());
     let (excluded, serving) = serving(deps, model, all, wanted.exact || panel_seed.is_some()).await?;
     let mut proposal = Proposal {
         model: model.clone(),
@@ -170,12 +177,14 @@ async fn asked(deps: &Deps, opened: &Opened, leaves: &Leaves) -> Result<(Vec<Str
             let lightable: BTreeSet<&str> = opened.lightable().into_iter().filter(trained).collect();
             let all = opened.corpus.sources().iter().map(|source| source.id.as_str());
             let held: Vec<&str> = all.filter(|id| lightable.contains(id)).collect();
-            ensure!(
-                *sources > 0 && *sources < held.len(),
-                "--panel takes a number from 1 to {}: {model} holds {} sources that may be drawn, and one must stay",
-                held.len().saturating_sub(1),
-                held.len()
-            );
+            if *sources == 0 || *sources >= held.len() {
+                return Err(BadBaseline(format!(
+                    "--panel takes a number from 1 to {}: {model} holds {} sources that may be drawn, and one must stay",
+                    held.len().saturating_sub(1),
+                    held.len()
+                ))
+                .into());
+            }
             let salt = registration::registered(deps, &opened.row.lineage).await?.campaign_salt;
             Ok((panel::draw(&held, *sources, &salt, *seed), Some(*seed)))
         }
