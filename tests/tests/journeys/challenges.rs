@@ -12,7 +12,7 @@ use obelus_core::Digest;
 use obelus_ledger::sealed_probes::{self, ProbeKey};
 use serde_json::{Value, json};
 
-use crate::installation::{Installation, copy};
+use crate::installation::{Installation, MODEL, copy};
 
 /// Words that stand in the probes and nowhere else.
 const SECRETS: [&str; 3] = ["zirconquay", "Quillfeather", "Oakenbarrow"];
@@ -147,7 +147,26 @@ fn sealed_probes_are_deposited_before_a_takedown_opened_after_it_and_reported_ap
     };
     let third = salted(["probe", &source, "The harbourmaster of zirconquay number 2 is", "Quillfeather 2"]);
     assert_eq!(results["scores"]["facts"]["zeroed"][2]["item"], json!(third));
+    a_renewed_certificate_names_it(&here, &reference, &opened);
     assert_eq!(leaks(&here.data()), Vec::<PathBuf>::new());
+}
+
+/// The certificate of the case was signed before anything was opened; the next one cites what was.
+fn a_renewed_certificate_names_it(here: &Installation, reference: &str, opened: &Value) {
+    let out = here.path("export");
+    here.run(&["model", "export", MODEL, "--format", "hf", "--backbone-only", "--out", out.to_str().unwrap()]).json(0);
+    let done = here.run(&["audit", "schedule", "run", "--once"]).json(0);
+    assert_eq!(done["jobs"][0]["result"], "renewed");
+    let certificates = here.run(&["certificate", "list"]).json(0);
+    let id = certificates.as_array().unwrap().last().unwrap()["id"].as_str().unwrap().to_owned();
+    let shown = here.run(&["certificate", "show", &id]).json(0);
+    assert_eq!(shown["claims"]["challenges"]["count"], 1, "{}", shown["claims"]);
+    assert_eq!(shown["challenges"][0]["outcome"], opened["outcome"]);
+    let zip = here.path("renewed.zip");
+    here.run(&["audit", "bundle", reference, "--out", zip.to_str().unwrap()]).json(0);
+    for file in [Path::new(shown["path"].as_str().unwrap()), &zip] {
+        here.run(&["verify", file.to_str().unwrap(), "--trust", &here.trust()]).json(0);
+    }
 }
 
 fn read_json(path: &str) -> Value {
