@@ -34,12 +34,22 @@ pub fn curves(title: &str, across: &str, up: &str, curves: &[Curve]) -> Plot {
 }
 
 fn meaning(curves: &[Curve], up: &str) -> String {
-    let ends = curves.iter().filter_map(|curve| {
-        let (first, last) = (measured(curve).next()?, measured(curve).last()?);
-        Some(format!("{} from {} to {}", curve.name, decimal(first.value), decimal(last.value)))
-    });
-    let ends: Vec<String> = ends.collect();
+    let ends: Vec<String> = curves.iter().filter_map(ends).collect();
     if ends.is_empty() { "Nothing was measured.".to_owned() } else { format!("{up}: {}.", ends.join("; ")) }
+}
+
+fn ends(curve: &Curve) -> Option<String> {
+    let (first, last) = (measured(curve).next()?, measured(curve).next_back()?);
+    Some(format!("{} from {} to {}", curve.name, decimal(first.value), decimal(last.value)))
+}
+
+/// A model that was ruined must not press all others together: a curve that lies nowhere below twice the highest number of the
+/// others is named instead of drawn.
+fn is_far_above(curve: &Curve, all: &[Curve]) -> bool {
+    let lowest = measured(curve).map(|point| point.value).fold(f64::INFINITY, f64::min);
+    let others = all.iter().filter(|other| other.name != curve.name);
+    let highest = others.flat_map(measured).map(|point| point.value).fold(f64::NEG_INFINITY, f64::max);
+    lowest.is_finite() && highest > 0.0 && lowest > 2.0 * highest
 }
 
 fn measured(curve: &Curve) -> impl DoubleEndedIterator<Item = &CurvePoint> {
@@ -96,7 +106,8 @@ impl Scale {
 
 fn svg(title: &str, across: &str, up: &str, curves: &[Curve], description: &str) -> String {
     let mut drawing = Drawing::new(WIDTH, BOTTOM + 62.0 + 20.0);
-    let points = || curves.iter().flat_map(|curve| &curve.points);
+    let (above, drawn): (Vec<&Curve>, Vec<&Curve>) = curves.iter().partition(|curve| is_far_above(curve, curves));
+    let points = || drawn.iter().flat_map(|curve| &curve.points);
     let x = Scale::new(points().map(|point| point.at), (LEFT, RIGHT));
     let y = Scale::new(points().flat_map(|point| [point.low, point.value, point.high]), (BOTTOM, TOP + 14.0));
     for (number, text) in x.ticks() {
@@ -109,7 +120,11 @@ fn svg(title: &str, across: &str, up: &str, curves: &[Curve], description: &str)
     }
     drawing.text((LEFT, TOP + 2.0), 12.0, Anchor::Start, up);
     drawing.text(((LEFT + RIGHT) / 2.0, BOTTOM + 36.0), 12.0, Anchor::Middle, across);
-    for (curve, stroke) in curves.iter().zip(STROKES.into_iter().cycle()) {
+    if !above.is_empty() {
+        let named: Vec<String> = above.iter().filter_map(|curve| ends(curve)).collect();
+        drawing.text((RIGHT, TOP + 2.0), 11.0, Anchor::End, &format!("above: {}", named.join("; ")));
+    }
+    for (curve, stroke) in drawn.iter().zip(STROKES.into_iter().cycle()) {
         let mut before: Option<(f64, f64)> = None;
         for point in measured(curve) {
             let here = (x.place(point.at), y.place(point.value));
@@ -125,7 +140,7 @@ fn svg(title: &str, across: &str, up: &str, curves: &[Curve], description: &str)
     }
     // Two lines of keys: five names do not fit beside each other.
     let named: Vec<(Stroke, &str)> =
-        STROKES.into_iter().cycle().zip(curves.iter().map(|curve| curve.name.as_str())).collect();
+        STROKES.into_iter().cycle().zip(drawn.iter().map(|curve| curve.name.as_str())).collect();
     for (line, keys) in named.chunks(3).enumerate() {
         rows::key(&mut drawing, BOTTOM + 58.0 + 18.0 * line as f64, keys);
     }
@@ -167,6 +182,14 @@ mod tests {
         assert!(plot.svg.contains(">zeroed<") && plot.svg.contains(">retrain_none<"));
         assert_eq!(plot.table.rows.len(), 12);
         assert_eq!(plot.meaning, "nats: zeroed from 1.500 to 1.000; retrain_none from 1.400 to 0.900.");
+    }
+
+    #[test]
+    fn a_curve_far_above_all_others_is_named_and_not_drawn() {
+        let plot = curves("Loss", "steps", "nats", &[falling("ruined", 15.0), falling("zeroed", 1.5)]);
+        assert_eq!(plot.svg.matches("<circle").count(), 6 + 1);
+        assert!(plot.svg.contains(">above: ruined from 15.000 to 14.500<"));
+        assert!(plot.meaning.contains("ruined") && plot.table.rows.len() == 12);
     }
 
     #[test]
