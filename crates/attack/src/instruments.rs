@@ -9,7 +9,7 @@ use obelus_verdict::{
 };
 
 use crate::{
-    AttackError, Material, Salt, Stand,
+    AttackError, GradientAttackError, Material, Salt, Stand,
     compression::compress,
     continuation::{knowledge, verbatim},
     latent::{logit_lens, sink_readout},
@@ -89,7 +89,12 @@ fn relearned(
     for repeat in 0..budget.map_or(0, |budget| budget.repeats) {
         let Some(budget) = budget else { continue };
         let seeded = RelearningBudget { seed: budget.seed.wrapping_add(u64::from(repeat)), ..budget.clone() };
-        for (block, curve) in relearn_blocks(stand, material, &seeded)? {
+        let curves = match relearn_blocks(stand, material, &seeded) {
+            // A source of one document leaves nothing to be evaluated on: that is not tested, and no reason to test nothing.
+            Err(GradientAttackError::Material { .. }) => return Ok(vec![]),
+            curves => curves?,
+        };
+        for (block, curve) in curves {
             readings.push(Reading {
                 item: salt.digest(&["relearning", source, &block, &repeat.to_string()]),
                 cluster: salt.digest(&["relearning", source, &block]),
@@ -147,6 +152,19 @@ fn compressed(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::specimen::Specimen;
+
+    #[test]
+    fn a_source_of_one_document_is_not_relearned_and_ends_nothing() {
+        let specimen = Specimen::untrained();
+        let mut material = specimen.material(0);
+        material.held_out.clear();
+        material.trained.truncate(1);
+        let protocol = Protocol::parse(Protocol::shipped("standard").unwrap()).unwrap();
+        let (stand, salt) = (specimen.stand(None), Salt::new([0; 32]));
+        let found = read(Instrument::RelearningOwn, stand, &material, "one", &protocol, &salt).unwrap();
+        assert!(found.is_empty());
+    }
 
     #[test]
     fn a_curves_mean_is_over_its_steps() {
