@@ -1,8 +1,8 @@
 //! Figure 8, table 1 and collateral: from what `obelus score` printed.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use crate::{
@@ -30,21 +30,11 @@ struct Asked {
     truth_ratio: f64,
 }
 
-/// Shapes: neurons in the pool and of a source; none for the preset's own.
-const SHAPES: [(&str, &str); 6] = [
-    ("512 / 8", "pool-512-8"),
-    ("512 / 32", "pool-512-32"),
-    ("512 / 128", "pool-512-128"),
-    ("2048 / 8", "pool-2048-8"),
-    ("2048 / 32 (preset)", "nulls"),
-    ("2048 / 128", "pool-2048-128"),
-];
-const STRUCK: [&str; 5] = ["struck-0", "struck-2", "struck-10", "struck-20", "struck-40"];
-
 pub fn tables(seeds: &[Seed]) -> Result<()> {
     let mut pool = Vec::new();
-    for (shape, name) in SHAPES {
-        let mut row = vec![shape.to_owned()];
+    for name in measured(seeds, "pool-")?.iter().map(String::as_str).chain(["nulls"]) {
+        let shape = name.trim_start_matches("pool-").replace('-', " / ").replace("nulls", "the preset's");
+        let mut row = vec![shape];
         for condition in ["on", "off_nearest", "off_none"] {
             row.push(known(seeds, name, condition, "specific")?);
             row.push(known(seeds, name, condition, "shared")?);
@@ -83,7 +73,7 @@ pub fn tables(seeds: &[Seed]) -> Result<()> {
     print("Capability against transformers (table 1)", &columns, &capability);
 
     let mut collateral = Vec::new();
-    for name in STRUCK {
+    for name in &measured(seeds, "struck-")? {
         collateral.push(vec![
             name.trim_start_matches("struck-").to_owned(),
             known(seeds, name, "on", "specific")?,
@@ -95,6 +85,21 @@ pub fn tables(seeds: &[Seed]) -> Result<()> {
     let columns = ["struck", "specific known", "shared known", "truth ratio, specific", "loss, unseen wording"];
     print("Survivors after so many takedowns, own sinks lit (ours)", &columns, &collateral);
     Ok(())
+}
+
+/// What was scored under a name that begins so, by the numbers in it.
+fn measured(seeds: &[Seed], prefix: &str) -> Result<Vec<String>> {
+    let mut names = BTreeMap::new();
+    for seed in seeds {
+        for entry in fs::read_dir(&seed.folder).with_context(|| format!("cannot read {}", seed.folder.display()))? {
+            let file = entry?.file_name().to_string_lossy().into_owned();
+            let name = file.strip_prefix("score-").and_then(|rest| rest.strip_suffix(".json"));
+            let Some(name) = name.filter(|name| name.starts_with(prefix)) else { continue };
+            let numbers: Vec<u64> = name.split('-').filter_map(|part| part.parse().ok()).collect();
+            names.insert(numbers, name.to_owned());
+        }
+    }
+    Ok(names.into_values().collect())
 }
 
 fn asked(seeds: &[Seed], name: &str, condition: &str, kind: &str, value: fn(f64) -> f64) -> Result<Vec<Item>> {
