@@ -2,7 +2,8 @@
 
 use obelus_model::{ModelError, SourceMask};
 use obelus_verdict::{
-    Asked, Condition, Instrument, Lighting, Measures, MembershipScore, PassageScore, Protocol, Scope, Scores, Variant,
+    Asked, Condition, Instrument, Lighting, Measures, MembershipScore, Passage, PassageScore, Protocol, Scope, Scores,
+    Variant,
 };
 
 use crate::{
@@ -116,7 +117,7 @@ impl Measurement<'_> {
     fn ask(&self, conditions: &[Condition], retrain: usize, texts: bool) -> Result<Asked, AttackError> {
         let mut asked = Asked::default();
         for &condition in conditions {
-            let under = self.strike.under(condition, retrain, self.protocol.seed)?;
+            let under = self.strike.under(condition, retrain, self.protocol)?;
             for (i, source) in self.strike.sources.iter().enumerate() {
                 let material = self.material(source)?;
                 let mask = under.mask(i, self.materials)?;
@@ -127,7 +128,11 @@ impl Measurement<'_> {
                 if !texts {
                     continue;
                 }
-                let mut passages = reader.passages(material);
+                let mut passages = Vec::new();
+                for reading in under.reading(i, self.materials, mask.as_ref())? {
+                    let stand = under.stand(reading.mask.as_ref());
+                    passages.extend(Reader { stand, ..reader }.passages(material, reading.kinds));
+                }
                 if membership.contains(&MembershipScore::GradNorm) {
                     self.add_gradient_norms(stand, material, &mut passages)?;
                 }
@@ -144,7 +149,7 @@ impl Measurement<'_> {
     pub fn run(&self, conditions: &[Condition], before: &[Rows]) -> Result<Scores, AttackError> {
         let mut scores = self.score(conditions)?;
         for &condition in conditions.iter().filter(|condition| is_compared(**condition)) {
-            let under = self.strike.under(condition, 0, self.protocol.seed)?;
+            let under = self.strike.under(condition, 0, self.protocol)?;
             for &variant in &self.measures().variants {
                 let altered = altered(variant, under.model())?;
                 let asked = scores.variants.entry(variant).or_default();
@@ -232,7 +237,11 @@ impl Measurement<'_> {
             asked_otherwise(variant, stand, material, plain, &strangers, protocol.steering.as_ref(), protocol.seed);
         asked.facts.entry(condition).or_default().extend(facts);
         if variant.alters_weights() {
-            asked.passages.entry(condition).or_default().extend(reader.passages(material));
+            asked
+                .passages
+                .entry(condition)
+                .or_default()
+                .extend(reader.passages(material, &[Passage::Trained, Passage::HeldOut]));
         }
     }
 

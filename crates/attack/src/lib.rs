@@ -49,6 +49,6 @@ pub use strike::{Erased, Strike};
 pub use subject::Subject;
 
 /// Version of what is measured here: another number, and certificates are verified again.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// How the nearest source is chosen, see [`Subject::nearest`].
 pub const ROUTER: &str = "pooled-feature-cosine/1";

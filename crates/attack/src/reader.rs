@@ -9,6 +9,7 @@ use obelus_verdict::{
 use crate::{Material, Salt, Stand, membership::membership, windows::windows};
 
 /// Scores one source's material.
+#[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {
     pub stand: Stand<'a>,
     pub salt: &'a Salt,
@@ -44,9 +45,14 @@ impl Reader<'_> {
             .collect()
     }
 
-    pub(crate) fn passages(&self, material: &Material<'_>) -> Vec<PassageScore> {
+    /// Its passages of these kinds, kind by kind.
+    pub(crate) fn passages(&self, material: &Material<'_>, kinds: &[Passage]) -> Vec<PassageScore> {
         let mut passages = Vec::new();
-        for (kind, documents) in [(Passage::Trained, &material.trained), (Passage::HeldOut, &material.held_out)] {
+        for &kind in kinds {
+            let documents = match kind {
+                Passage::Trained => &material.trained,
+                Passage::HeldOut => &material.held_out,
+            };
             let context = self.stand.model.config().context;
             let all = documents.iter().flat_map(|document| {
                 windows(self.stand.tokenizer, document, context).into_iter().enumerate().map(move |w| (*document, w))

@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 
 use obelus_core::Digest;
 use obelus_model::{SourceMask, Transformer};
-use obelus_verdict::Condition;
+use obelus_verdict::{Condition, Passage, Protocol};
 
-use crate::{AttackError, Material, Materials, Salt, Stand, Subject, worst_mask::worst_mask};
+use crate::{
+    AttackError, Material, Materials, Salt, Stand, Subject,
+    worst_mask::{Aim, worst_mask},
+};
 
 /// Where the model with the zeroed sinks comes from.
 #[derive(Clone, Copy, Default)]
@@ -51,12 +54,12 @@ impl<'a> Strike<'a> {
         &self,
         condition: Condition,
         retrain: usize,
-        seed: u64,
+        protocol: &Protocol,
     ) -> Result<Conditioned<'_>, AttackError> {
         let struck: Vec<&str> = self.sources.iter().map(String::as_str).collect();
         let others: Vec<&str> =
             self.subject.masks.keys().map(String::as_str).filter(|id| !struck.contains(id)).collect();
-        let drawn = drawn(&others, self.sources, seed);
+        let drawn = drawn(&others, self.sources, protocol.seed);
         let (subject, altered) = match (condition, self.erased) {
             _ if condition.is_post_hoc() => {
                 let found = self.post_hoc.iter().find(|(of, _)| *of == condition).map(|(_, subject)| subject);
@@ -75,7 +78,8 @@ impl<'a> Strike<'a> {
             (after, Erased::Other(other)) if after.is_after() => (other, None),
             _ => (self.subject, None),
         };
-        Ok(Conditioned { strike: self, condition, subject, altered, struck, drawn })
+        let most_passages = protocol.most_passages as usize;
+        Ok(Conditioned { strike: self, condition, subject, altered, struck, drawn, most_passages })
     }
 }
 
@@ -88,6 +92,15 @@ pub(crate) struct Conditioned<'a> {
     altered: Option<Transformer>,
     struck: Vec<&'a str>,
     drawn: Vec<&'a str>,
+    most_passages: usize,
+}
+
+/// Texts that are read with the same sinks lit.
+pub(crate) struct Reading {
+    /// Their kinds.
+    pub(crate) kinds: &'static [Passage],
+    /// The sinks.
+    pub(crate) mask: Option<SourceMask>,
 }
 
 impl Conditioned<'_> {
@@ -106,11 +119,37 @@ impl Conditioned<'_> {
         Stand { model: self.model(), tokenizer: self.subject.tokenizer, mask }
     }
 
-    /// The sinks that are lit for a struck source, by its place in the strike.
+    /// The sinks that are lit for a struck source, by its place in the strike, when its questions are asked.
     ///
     /// # Errors
     /// When the source has no text or mask, or no other source is left.
     pub(crate) fn mask(&self, source: usize, materials: &Materials<'_>) -> Result<Option<SourceMask>, AttackError> {
+        self.mask_for(Aim::Answers, source, materials)
+    }
+
+    /// Those that are lit when its texts are read; `asked` are those for its questions.
+    ///
+    /// # Errors
+    /// As [`Conditioned::mask`].
+    pub(crate) fn reading(
+        &self,
+        source: usize,
+        materials: &Materials<'_>,
+        asked: Option<&SourceMask>,
+    ) -> Result<Vec<Reading>, AttackError> {
+        match self.condition {
+            Condition::ZeroedWorst | Condition::RetrainWorst => {
+                let kinds: [&'static [Passage]; 2] = [&[Passage::Trained], &[Passage::HeldOut]];
+                let worst = |kinds: &'static [Passage]| {
+                    Ok(Reading { kinds, mask: self.mask_for(Aim::Texts(kinds[0]), source, materials)? })
+                };
+                kinds.into_iter().map(worst).collect()
+            }
+            _ => Ok(vec![Reading { kinds: &[Passage::Trained, Passage::HeldOut], mask: asked.cloned() }]),
+        }
+    }
+
+    fn mask_for(&self, aim: Aim, source: usize, materials: &Materials<'_>) -> Result<Option<SourceMask>, AttackError> {
         let id = self.strike.sources.get(source).map_or("", String::as_str);
         let material = materials.of(id).ok_or_else(|| AttackError::NoMaterial(id.to_owned()))?;
         if self.model().config().sinks() == 0 {
@@ -137,7 +176,8 @@ impl Conditioned<'_> {
             }
             Condition::ZeroedWorst | Condition::RetrainWorst => {
                 let masks: Vec<&SourceMask> = self.survivors().collect();
-                Some(worst_mask(&self.stand(None), &masks, material).ok_or(AttackError::NoOther)?.clone())
+                let worst = worst_mask(&self.stand(None), &masks, material, aim, self.most_passages);
+                Some(worst.ok_or(AttackError::NoOther)?.clone())
             }
         })
     }

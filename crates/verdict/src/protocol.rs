@@ -123,6 +123,12 @@ impl Protocol {
         }
     }
 
+    /// Its name, where it says what the shipped protocol of that name says.
+    pub fn shipped_name(&self) -> Option<&'static str> {
+        let own = Self::SHIPPED.into_iter().find(|name| *name == self.name)?;
+        Self::shipped(own).and_then(|text| Self::parse(text).ok()).filter(|shipped| shipped == self).map(|_| own)
+    }
+
     /// Reads a protocol file.
     ///
     /// # Errors
@@ -130,6 +136,10 @@ impl Protocol {
     pub fn parse(text: &str) -> Result<Self, ProtocolError> {
         let protocol: Self = toml::from_str(text).map_err(|e| ProtocolError(e.to_string()))?;
         let refuse = |what: &str| Err(ProtocolError(what.to_owned()));
+        let named = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if !(1..=64).contains(&protocol.name.len()) || !protocol.name.chars().all(named) {
+            return refuse("name must be 1 to 64 letters, digits, hyphens, underscores and full stops");
+        }
         let share = |x: f64| x > 0.0 && x < 1.0;
         if !share(protocol.confidence) || !share(protocol.share_margin) {
             return refuse("confidence and share_margin must lie between 0 and 1");
@@ -222,7 +232,9 @@ mod tests {
     #[test]
     fn shipped_protocols_are_usable_and_standard_has_the_designs_numbers() {
         for name in Protocol::SHIPPED {
-            assert_eq!(Protocol::parse(Protocol::shipped(name).unwrap()).unwrap().name, name);
+            let shipped = Protocol::parse(Protocol::shipped(name).unwrap()).unwrap();
+            assert_eq!((shipped.name.as_str(), shipped.shipped_name()), (name, Some(name)));
+            assert_eq!(Protocol { resamples: 999, ..shipped }.shipped_name(), None);
         }
         let standard = Protocol::parse(STANDARD).unwrap();
         let numbers = (
@@ -241,7 +253,8 @@ mod tests {
         let without = |from: &str, to: &str| Protocol::parse(&STANDARD.replace(from, to)).unwrap_err().to_string();
         assert!(without("residual_bound = 0.40", "residual_bound = 40").contains("residual_bound"));
         assert!(without("panel.specific_known", "panel.specific_unknown").contains("does not run"));
-        assert!(without("version = 3", "version = 3\nsurprise = 2").contains("surprise"));
+        assert!(without("version = 4", "version = 4\nsurprise = 2").contains("surprise"));
+        assert!(without("\"standard\"", "\"standard \u{202e}\"").contains("name must be"));
         let start = STANDARD.find("required = [").unwrap();
         assert!(
             Protocol::parse(&format!("{}required = []", &STANDARD[..start]))
