@@ -62,6 +62,7 @@ pub async fn file(write: &Write, request: NewRequest, now: Timestamp) -> Result<
         refusal_code: Set(None),
         refusal_reason: Set(None),
         held_at: Set(None),
+        protocol: Set(None),
     };
     Entity::insert(row).exec_without_returning(write.connection()).await?;
     for source_id in request.sources {
@@ -155,6 +156,24 @@ pub async fn set_plan(write: &Write, reference: &str, plan: Vec<u8>) -> Result<b
     }
     approvals::void(write, reference).await?;
     Ok(true)
+}
+
+/// Chooses the protocol that the takedown will be judged by, whole as in its file, or none for the standard one. The plan
+/// that is approved names it, so that it goes before [`set_plan`] in one transaction.
+///
+/// # Errors
+/// [`Error::NoSuchStep`] when the request is past planning.
+pub async fn set_protocol(write: &Write, reference: &str, protocol: Option<&str>) -> Result<()> {
+    let request = existing(write, reference).await?;
+    if !is_reversible(request.state) {
+        return Err(Error::NoSuchStep { from: request.state, to: RequestState::Planned });
+    }
+    let change = step(reference, request.state, request.state)
+        .col_expr(Column::Protocol, Expr::value(protocol.map(str::to_owned)));
+    if moved(&change.exec(write.connection()).await?) {
+        return Ok(());
+    }
+    Err(elsewhere(&existing(write, reference).await?, request.state))
 }
 
 /// Refuses a request, with one of the codes of the request rules and a reason in words.

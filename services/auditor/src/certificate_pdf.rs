@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result};
 use obelus_ledger::{
     certificate::{CertificateDocument, Exhibit},
     checkpoint::Checkpoint,
-    statement::{Certificate, Erasure, Predicate, Statement},
+    statement::{Certificate, Erasure, Predicate, Statement, VerificationProtocol},
 };
 use obelus_report::certificate::{CertificatePage, ErasedCopy, Figure, render};
 use obelus_store::{certificates, requests, verifications};
@@ -26,7 +26,8 @@ pub(crate) async fn pdf(
 ) -> Result<Vec<u8>> {
     let run = verifications::get(&deps.db, &row.verification_run).await?.context("the certificate has no run")?;
     let request = requests::get(&deps.db, &row.request).await?.context("the certificate has no request")?;
-    let (results, protocol) = (verification::stored(&run)?, std::str::from_utf8(&run.protocol)?);
+    let results = verification::stored(&run)?;
+    let protocol = Protocol::parse(std::str::from_utf8(&run.protocol)?)?;
     let erasure = said::<Erasure>(deps, evidence, Exhibit::Erasure)?;
     let certificate = said::<Certificate>(deps, evidence, Exhibit::Certificate)?;
     let checkpoint: Checkpoint = deps.keys.checkpoint(&evidence.checkpoint, &deps.settings.log_origin)?;
@@ -43,6 +44,15 @@ pub(crate) async fn pdf(
         erasure_claim: certificate.erasure_claim,
         verdict: certificate.verdict,
         baseline: certificate.baseline,
+        protocol: format!(
+            "{}, version {}, SHA-256 {}",
+            protocol.name,
+            protocol.version,
+            said::<VerificationProtocol>(deps, evidence, Exhibit::Protocol)?.protocol
+        ),
+        challenges: certificate.challenges.map_or_else(String::new, |challenges| {
+            format!("{} opened before this was issued; reported apart, they change no verdict", challenges.count)
+        }),
         recipe: certificate.recipe,
         root_before: certificate.root_before,
         root_after: certificate.root_after,
@@ -58,7 +68,7 @@ pub(crate) async fn pdf(
             .map(|f| Figure { name: f.name, verdict: f.verdict, residual: f.residual })
             .collect(),
         residuals: run_data::residual_rows(&results),
-        known: run_data::known_rows(&results, &Protocol::parse(protocol)?),
+        known: run_data::known_rows(&results, &protocol),
         limits: certificate.limits,
         issued_at: certificate.issued_at,
         valid_until: certificate.valid_until,

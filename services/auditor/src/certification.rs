@@ -116,7 +116,7 @@ async fn issue(
         recipe: training.predicate.recipe.clone(),
         baseline: baseline(&results),
         figures: figures(&results),
-        limits: limits(&results, &e.targets),
+        limits: limits(&results, &protocol, &e.targets),
         renews,
         challenges: challenge::cited(deps, reference).await?,
         issued_at: now,
@@ -250,7 +250,7 @@ fn residual(attack: &AttackResult) -> String {
 }
 
 /// What the certificate does not prove. Short: the payload must fit into a hardware signer.
-fn limits(results: &Results, targets: &[ErasureTarget]) -> Vec<String> {
+fn limits(results: &Results, protocol: &Protocol, targets: &[ErasureTarget]) -> Vec<String> {
     let mut limits = vec![
         "The shared parameters and the tokenizer's merges may remember names and facts of the source.".to_owned(),
         "Facts that other sources tell are kept on purpose.".to_owned(),
@@ -259,6 +259,12 @@ fn limits(results: &Results, targets: &[ErasureTarget]) -> Vec<String> {
     ];
     if results.baseline.is_some() && results.further_baselines.is_empty() {
         limits.push("One retrain seed: its variance is unknown.".to_owned());
+    }
+    if protocol.name == "quick" || protocol.shipped_name().is_none() {
+        let (name, version) = (&protocol.name, protocol.version);
+        let which =
+            if protocol.shipped_name().is_some() { "for rehearsals" } else { "that this release does not ship" };
+        limits.push(format!("Judged by {name}, version {version}, a protocol {which}: see what it requires."));
     }
     if targets.iter().any(|target| target.kind == targets::NOT_FOUND) {
         limits.push("Registered exports that were no longer in their places were not erased.".to_owned());

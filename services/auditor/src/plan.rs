@@ -1,5 +1,7 @@
 //! The plan of a takedown: exactly which neurons, and what every surviving source loses. Its bytes are what is approved.
 
+use std::borrow::Cow;
+
 use anyhow::{Context as _, Result, ensure};
 use obelus_core::Digest;
 use obelus_ledger::{canonical, manifest::list_digest};
@@ -8,6 +10,7 @@ use obelus_policy::{Action, Rules};
 use obelus_store::{audit, campaigns, models, requests, requests::RequestState, sources};
 use obelus_verdict::Protocol;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::{Deps, case, living::triggers, subject::Opened};
 
@@ -69,6 +72,11 @@ pub fn neurons_digest(mask: &SourceMask) -> Result<Digest> {
 /// # Errors
 /// When the model is not whole, or a source is gone from it.
 pub async fn compute(deps: &Deps, reference: &str) -> Result<Plan> {
+    let protocol = protocol_of(deps, reference).await?;
+    under(deps, reference, &protocol).await
+}
+
+async fn under(deps: &Deps, reference: &str, protocol: &str) -> Result<Plan> {
     let request = case::existing(deps, reference).await?;
     let opened = Opened::open(deps, &request.model).await?;
     let struck = requests::sources(&deps.db, reference).await?;
@@ -98,16 +106,28 @@ pub async fn compute(deps: &Deps, reference: &str) -> Result<Plan> {
         neurons_per_layer: union.per_layer.iter().map(|l| l.len() as u64).collect(),
         neurons: neurons_digest(&union)?,
         survivors,
-        protocol: Digest::sha256(protocol_text()?),
+        protocol: Digest::sha256(protocol),
         rules: Rules::shipped()?.version(),
     })
 }
 
-/// The protocol that takedowns are judged by.
+/// The protocol, as in its file, that a takedown is or will be judged by: the one chosen with its plan, else the standard
+/// one.
+///
+/// # Errors
+/// When there is no such request.
+pub async fn protocol_of(deps: &Deps, reference: &str) -> Result<Cow<'static, str>> {
+    match case::existing(deps, reference).await?.protocol {
+        Some(chosen) => Ok(chosen.into()),
+        None => Ok(standard()?.into()),
+    }
+}
+
+/// The standard protocol, as in its file.
 ///
 /// # Errors
 /// Never: it ships with the program.
-pub fn protocol_text() -> Result<&'static str> {
+pub fn standard() -> Result<&'static str> {
     Protocol::shipped("standard").context("the standard protocol ships with the program")
 }
 
@@ -135,18 +155,31 @@ pub async fn score_salt(deps: &Deps, lineage: &str, reference: &str) -> Result<[
     Ok(*Digest::sha256(bytes).as_bytes())
 }
 
-/// Suppresses the sources of a request and sets its plan. Running it again changes nothing while nothing has changed.
+/// Suppresses the sources of a request and sets its plan, to be judged by `protocol` (its file's text), or without one by
+/// what was chosen before. Running it again changes nothing while nothing has changed.
 ///
 /// # Errors
-/// When the person may not, or the request is past planning.
-pub async fn set(deps: &Deps, by: &str, reference: &str) -> Result<(Plan, Digest)> {
+/// When the person may not, the protocol cannot be used, or it is chosen after planning is over.
+pub async fn set(deps: &Deps, by: &str, reference: &str, protocol: Option<&str>) -> Result<(Plan, Digest)> {
     let person = case::permitted(deps, by, Action::Plan, Some(reference)).await?;
     let request = case::existing(deps, reference).await?;
+    if let Some(text) = protocol {
+        Protocol::parse(text)?;
+    }
     if !requests::is_reversible(request.state) {
+        ensure!(
+            protocol.is_none(),
+            "{reference} is {}: its protocol was fixed before the erasure and stays",
+            request.state
+        );
         let bytes = request.plan.with_context(|| format!("{reference} is {} and has no plan", request.state))?;
         return Ok((canonical::from_bytes(&bytes)?, Digest::sha256(&bytes)));
     }
-    let plan = compute(deps, reference).await?;
+    let chosen = match protocol {
+        Some(text) => Cow::Borrowed(text),
+        None => protocol_of(deps, reference).await?,
+    };
+    let plan = under(deps, reference, &chosen).await?;
     let bytes = canonical::to_bytes(&plan)?;
     let digest = Digest::sha256(&bytes);
     let lineage = models::get(&deps.db, &plan.model).await?.context("the model was just opened")?.lineage;
@@ -162,8 +195,13 @@ pub async fn set(deps: &Deps, by: &str, reference: &str) -> Result<(Plan, Digest
     if matches!(request.state, RequestState::Received | RequestState::Acknowledged) {
         requests::advance(&write, reference, request.state, RequestState::Suppressed).await?;
     }
+    if protocol.is_some() {
+        // The standard one stays the one of the release that executes, for which another plan would be asked.
+        let own = protocol.filter(|text| standard().is_ok_and(|standard| standard != *text));
+        requests::set_protocol(&write, reference, own).await?;
+    }
     if requests::set_plan(&write, reference, bytes).await? {
-        let detail = format!("{{\"plan\":\"{digest}\"}}");
+        let detail = json!({ "plan": digest, "protocol": plan.protocol }).to_string();
         audit::append(&write, deps.now(), &person.name, "plan", reference, &detail).await?;
     }
     write.commit().await?;

@@ -118,8 +118,8 @@ async fn executed(deps: &Deps, reference: &str) -> Result<Executed> {
 async fn prepare(deps: &Deps, plan: &Plan) -> Result<()> {
     let reference = &plan.reference;
     let opened = Opened::open(deps, &plan.model).await?;
-    let protocol_text = plan::protocol_text()?;
-    let protocol = Protocol::parse(protocol_text)?;
+    let protocol_text = plan::protocol_of(deps, reference).await?;
+    let protocol = Protocol::parse(&protocol_text)?;
     let salt = Salt::new(plan::score_salt(deps, &opened.row.lineage, reference).await?);
     let retrains = subject::retrains(deps, &plan.model, &plan.sources, None).await?;
     if retrains.is_empty() {
@@ -141,7 +141,7 @@ async fn prepare(deps: &Deps, plan: &Plan) -> Result<()> {
     };
     let run = match verifications::of_request(&deps.db, reference).await?.pop() {
         Some(run) if of_these_weights(&run, plan)? => run,
-        _ => fix_protocol(deps, plan, &setting, protocol_text).await?,
+        _ => fix_protocol(deps, plan, &setting, &protocol_text).await?,
     };
     point("protocol-fixed");
     if run.phase == RunPhase::ProtocolFixed {

@@ -23,6 +23,7 @@ mod model_signatures;
 mod outsiders;
 mod postgres;
 mod refusals;
+mod returns;
 mod sources;
 mod training;
 mod unpacked;

@@ -108,6 +108,8 @@ pub(crate) fn inputs(page: &CertificatePage, standing: Standing, alphabet: Alpha
         ("regime", &page.regime),
         ("operator", &page.operator),
         ("baseline", &page.baseline),
+        ("protocol", &page.protocol),
+        ("challenges", &page.challenges),
         ("recipe", &page.recipe),
         ("log_origin", &page.log_origin),
         ("verification_url", &page.verification_url),
@@ -117,6 +119,7 @@ pub(crate) fn inputs(page: &CertificatePage, standing: Standing, alphabet: Alpha
     }
     inputs.put("id_text", alphabet.spell(&page.id, MOST_CHARS_IN_A_LINE));
     inputs.put("has_regime", !page.regime.is_empty());
+    inputs.put("has_challenges", !page.challenges.is_empty());
     inputs.put("has_url", !page.verification_url.is_empty());
     inputs.put("root_before", page.root_before.to_string());
     inputs.put("root_after", page.root_after.to_string());

@@ -30,6 +30,10 @@ pub struct CertificatePage {
     pub verdict: String,
     /// What the verdict was measured against, in words.
     pub baseline: String,
+    /// Protocol of the verification: name, version and digest.
+    pub protocol: String,
+    /// Blind challenges whose results are reported apart, in words; empty where there is none.
+    pub challenges: String,
     /// Training recipe of the model.
     pub recipe: String,
     /// Weight root before.

@@ -19,6 +19,8 @@ pub fn page(verdict: &str) -> CertificatePage {
         erasure_claim: "proved".to_owned(),
         verdict: verdict.to_owned(),
         baseline: "panel: one retrain without a panel of 20 sources".to_owned(),
+        protocol: format!("standard, version 3 (SHA-256 {})", Digest::sha256("protocol")),
+        challenges: "2 were opened before this was issued and are reported apart; they change no verdict.".to_owned(),
         recipe: "support-filter/2".to_owned(),
         root_before: Digest::sha256("before"),
         root_after: Digest::sha256("after"),
@@ -50,7 +52,7 @@ pub fn page(verdict: &str) -> CertificatePage {
 /// Nothing that may be missing is there.
 pub fn bare(verdict: &str) -> CertificatePage {
     let mut page = page(verdict);
-    (page.regime, page.verification_url) = (String::new(), String::new());
+    (page.regime, page.verification_url, page.challenges) = Default::default();
     page.sources.clear();
     page.targets.clear();
     page.figures.clear();

@@ -34,6 +34,8 @@ pub struct Model {
     pub refusal_reason: Option<String>,
     /// Since when a hold forbids zeroing.
     pub held_at: Option<Micros>,
+    /// The file of the protocol that it is judged by; none for the standard one.
+    pub protocol: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -274,10 +274,31 @@ async fn what_is_being_zeroed_is_not_refused_or_planned_again() {
             refused!(refusal, Error::NoSuchStep { from: Zeroing, to: Refused });
             let plan = requests::set_plan(write, &reference, b"another plan".to_vec()).await;
             refused!(plan, Error::NoSuchStep { from: Zeroing, to: Planned });
+            let protocol = requests::set_protocol(write, &reference, Some("name = \"own\"")).await;
+            refused!(protocol, Error::NoSuchStep { from: Zeroing, to: Planned });
         })
         .await;
         let request = requests::get(db, &reference).await.unwrap().unwrap();
-        assert_eq!((request.state, request.refusal_code), (Zeroing, None));
+        assert_eq!((request.state, request.refusal_code, request.protocol), (Zeroing, None, None));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_chosen_protocol_is_kept_as_it_is_until_another_one_is() {
+    on_each(async |database| {
+        let db = &database.db;
+        house(db).await;
+        let reference = kept(db, request).await;
+        for chosen in [Some("name = \"own\"\n# ä\n"), Some("name = \"other\""), None] {
+            kept(db, async |write| requests::set_protocol(write, &reference, chosen).await.unwrap()).await;
+            let request = requests::get(db, &reference).await.unwrap().unwrap();
+            assert_eq!((request.state, request.protocol.as_deref()), (Received, chosen));
+        }
+        dropped(db, async |write| {
+            refused!(requests::set_protocol(write, "OB-1", None).await, Error::Missing { .. });
+        })
+        .await;
     })
     .await;
 }

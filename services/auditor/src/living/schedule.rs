@@ -99,7 +99,7 @@ pub async fn add(deps: &Deps, by: &str, what: &What, cron: Option<&str>) -> Resu
         }
         What::Model(model) => {
             models::get(&deps.db, model).await?.ok_or_else(|| NotThere::model(model))?;
-            Protocol::parse(crate::plan::protocol_text()?)?
+            Protocol::parse(crate::plan::standard()?)?
         }
     };
     let (cron, from) = match (cron, protocol.schedule) {

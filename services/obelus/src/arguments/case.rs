@@ -91,6 +91,10 @@ pub enum Takedown {
     Plan {
         /// Reference
         reference: String,
+        /// What it will be judged by: standard, quick, deep, or a file of your own [default: what was chosen before, else
+        /// standard]
+        #[arg(long)]
+        protocol: Option<String>,
     },
     /// Zero the sources, prove it, sign it
     Execute {
@@ -124,9 +128,9 @@ pub enum Audit {
         /// The model, for a rehearsal
         #[arg(long)]
         model: Option<String>,
-        /// Protocol file for a rehearsal; the quick protocol otherwise
+        /// What a rehearsal is judged by: standard, quick, deep, or a file of your own [default: quick]
         #[arg(long)]
-        protocol: Option<PathBuf>,
+        protocol: Option<String>,
         /// Retrain to compare with
         #[arg(long)]
         baseline: Option<String>,
@@ -145,9 +149,9 @@ pub enum Audit {
         /// A source of it that its retrain was trained without, struck in memory only
         #[arg(long)]
         source: String,
-        /// Protocol file; the standard protocol otherwise
+        /// The protocol that is tried: standard, quick, deep, or a file of your own [default: standard]
         #[arg(long)]
-        protocol: Option<PathBuf>,
+        protocol: Option<String>,
         /// Retrain to compare with; another one with the same exclusions is offered as an erased model
         #[arg(long)]
         baseline: Option<String>,

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use obelus_auditor::{
     Deps, audit_bundle,
     case::{OWNER, SERVICE},
@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     arguments::Audit,
-    commands::{baseline, coverage::not_tested, schedule},
+    commands::{baseline, coverage::not_tested, protocols, schedule},
     failure::WrongUse,
     output::{Answer, Output, table},
 };
@@ -30,7 +30,7 @@ pub async fn run(deps: &Deps, command: &Audit, output: &Output) -> Result<Answer
             (reference, source, model, protocol, baseline, out, person)
         }
         Audit::Drill { model, source, protocol, baseline } => {
-            let protocol = protocol_file(protocol.as_deref(), "standard")?;
+            let protocol = protocols::named_or(protocol.as_deref(), "standard")?;
             let drilled = drill::run(deps, model, source, baseline.as_deref(), &protocol).await?;
             return report_drill(&drilled, output);
         }
@@ -65,7 +65,7 @@ pub async fn run(deps: &Deps, command: &Audit, output: &Output) -> Result<Answer
             (run, results, protocol, Some((row.id, path)))
         }
         (None, Some(source), Some(model)) => {
-            let protocol = protocol_file(protocol.as_deref(), "quick")?;
+            let protocol = protocols::named_or(protocol.as_deref(), "quick")?;
             let results = verification::rehearse(deps, model, source, baseline.as_deref(), &protocol).await?;
             ("rehearsal".to_owned(), results, protocol, None)
         }
@@ -103,15 +103,6 @@ pub async fn run(deps: &Deps, command: &Audit, output: &Output) -> Result<Answer
     }
     output.print(&words, &document)?;
     Ok(if results.judgement.verdict == Verdict::NotVerified { Answer::No } else { Answer::Done })
-}
-
-/// A protocol from a file, or one that ships with the program.
-fn protocol_file(path: Option<&Path>, otherwise: &str) -> Result<Protocol> {
-    let text = match path {
-        Some(path) => fs::read_to_string(path).map_err(|e| WrongUse(format!("cannot read {}: {e}", path.display())))?,
-        None => Protocol::shipped(otherwise).context("the protocol ships with the program")?.to_owned(),
-    };
-    Ok(Protocol::parse(&text)?)
 }
 
 fn report_drill(drilled: &[Drilled], output: &Output) -> Result<Answer> {

@@ -15,6 +15,7 @@ mod keys;
 mod log;
 mod model;
 mod person;
+mod protocols;
 mod request;
 mod schedule;
 mod score;

@@ -2,10 +2,12 @@
 
 use anyhow::Result;
 use obelus_auditor::{Deps, case, case::OWNER, plan, strike};
+use obelus_verdict::Protocol;
 use serde_json::json;
 
 use crate::{
     arguments::Takedown,
+    commands::protocols,
     output::{Answer, Output, table},
 };
 
@@ -15,8 +17,10 @@ const SHOWN: usize = 10;
 /// Runs `obelus takedown`.
 pub async fn run(deps: &Deps, command: &Takedown, output: &Output) -> Result<Answer> {
     match command {
-        Takedown::Plan { reference } => {
-            let (plan, digest) = plan::set(deps, OWNER, reference).await?;
+        Takedown::Plan { reference, protocol } => {
+            let chosen = protocol.as_deref().map(protocols::named).transpose()?;
+            let (plan, digest) = plan::set(deps, OWNER, reference, chosen.as_deref()).await?;
+            let judged_by = Protocol::parse(&plan::protocol_of(deps, reference).await?)?;
             let fraction = |s: &plan::Survivor| s.lost_fraction.parse::<f64>().unwrap_or(0.0);
             let neurons: u64 = plan.neurons_per_layer.iter().sum();
             let touched = plan.survivors.iter().filter(|s| s.lost > 0).count();
@@ -30,7 +34,7 @@ pub async fn run(deps: &Deps, command: &Takedown, output: &Output) -> Result<Ans
             let words = format!(
                 "{reference}: strike {} from {} (generation {})\n{neurons} neurons in {} layers become zero.\n\
                  {touched} of {} surviving sources lose neurons, {:.2} % of their own on average. Those that lose \
-                 most:\n\n{}\n\nplan {digest}\nIts sources are suppressed. Two persons approve exactly this plan: \
+                 most:\n\n{}\n\nIt will be judged by the protocol {}, version {}.\nplan {digest}\nIts sources are suppressed. Two persons approve exactly this plan: \
                  obelus request approve {reference} --as PERSON",
                 plan.sources.join(", "),
                 plan.model,
@@ -38,7 +42,9 @@ pub async fn run(deps: &Deps, command: &Takedown, output: &Output) -> Result<Ans
                 plan.neurons_per_layer.len(),
                 plan.survivors.len(),
                 100.0 * mean,
-                table(&["SURVIVOR", "NEURONS", "OF ITS OWN"], &rows)
+                table(&["SURVIVOR", "NEURONS", "OF ITS OWN"], &rows),
+                judged_by.name,
+                judged_by.version,
             );
             let survivors: Vec<_> = plan
                 .survivors
@@ -52,6 +58,7 @@ pub async fn run(deps: &Deps, command: &Takedown, output: &Output) -> Result<Ans
                 "neurons": neurons,
                 "neurons_per_layer": plan.neurons_per_layer,
                 "survivors": survivors,
+                "protocol": { "name": judged_by.name, "version": judged_by.version, "sha256": plan.protocol },
             });
             output.print(&words, &document)?;
         }

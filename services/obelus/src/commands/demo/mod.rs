@@ -81,7 +81,7 @@ pub async fn run(arguments: &Arguments, demo: &Demo, output: &Output) -> Result<
 
     let since = Instant::now();
     let (_, results) = verification::run(&deps, case::SERVICE, &reference, None).await?;
-    let protocol = Protocol::parse(plan::protocol_text()?)?;
+    let protocol = Protocol::parse(plan::standard()?)?;
     tell_tables(&results, &protocol, output);
     tell_cost(&results, output);
     let opened = Opened::open(&deps, NAME).await?;
@@ -165,7 +165,7 @@ async fn takedown(deps: &Deps, source: &str, output: &Output) -> Result<String> 
     write.commit().await?;
     let request = case::file(deps, "rita", NAME, "gdpr-art17", &[source.to_owned()]).await?;
     let reference = request.reference;
-    let (plan, digest) = plan::set(deps, case::OWNER, &reference).await?;
+    let (plan, digest) = plan::set(deps, case::OWNER, &reference, None).await?;
     let fractions: Vec<f64> = plan.survivors.iter().filter_map(|s| s.lost_fraction.parse().ok()).collect();
     output.tell(&format!(
         "\nRita files {reference} to strike {source}. Its sinks are not lit from now on.\nThe plan {digest}: {} neurons \
