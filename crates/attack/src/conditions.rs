@@ -7,7 +7,7 @@ use obelus_verdict::{
 };
 
 use crate::{
-    GradientAttackError, Material, Materials, Rows, Salt, Stand, Strike,
+    GradientAttackError, Material, Materials, Rows, Salt, Stand, Step, Strike, Watch,
     gradient_norm::gradient_norms,
     instruments::read,
     reader::Reader,
@@ -75,6 +75,8 @@ pub struct Measurement<'a> {
     pub scope: Scope,
     /// Salt of item digests.
     pub salt: &'a Salt,
+    /// Told of every step of attacks that train or search.
+    pub watch: &'a Watch<'a>,
 }
 
 impl Measurement<'_> {
@@ -173,7 +175,8 @@ impl Measurement<'_> {
                     let material = self.material(source)?;
                     let mask = self.lit(instrument, &under, i, material)?;
                     let stand = under.stand(mask.as_ref());
-                    readings.extend(read(instrument, stand, material, source, self.protocol, self.salt)?);
+                    let watch = |part, done| (self.watch)(&Step { instrument, condition, source, part, done });
+                    readings.extend(read(instrument, stand, material, source, self.protocol, self.salt, &watch)?);
                 }
                 scores.readings.entry(instrument).or_default().insert(condition, readings);
             }

@@ -16,7 +16,8 @@ use crate::{
     relearning::relearn_blocks,
 };
 
-/// Reads an instrument off one source. `stand` has the sinks lit that the instrument is about.
+/// Reads an instrument off one source. `stand` has the sinks lit that the instrument is about; `watch` is told the part, from 1,
+/// and its steps.
 pub(crate) fn read(
     instrument: Instrument,
     stand: Stand<'_>,
@@ -24,6 +25,7 @@ pub(crate) fn read(
     source: &str,
     protocol: &Protocol,
     salt: &Salt,
+    watch: &dyn Fn(u32, u64) -> ControlFlow<()>,
 ) -> Result<Vec<Reading>, AttackError> {
     // A question has the digest that its scores have.
     let fact = |probe: &Probe, value: f64, detail: Vec<f64>| Reading {
@@ -41,9 +43,9 @@ pub(crate) fn read(
         // Compared with rows of before, not read off a stand.
         Instrument::RowsLeft => vec![],
         Instrument::RelearningBackbone | Instrument::RelearningOwn | Instrument::RelearningNeighbour => {
-            relearned(stand, material, source, protocol.relearning.as_ref(), salt)?
+            relearned(stand, material, source, protocol.relearning.as_ref(), salt, watch)?
         }
-        Instrument::Compression => compressed(stand, material, protocol.compression.as_ref(), salt)?,
+        Instrument::Compression => compressed(stand, material, protocol.compression.as_ref(), salt, watch)?,
         Instrument::LogitLens => {
             let lens = logit_lens(stand, material).into_iter().map(|layers| {
                 let ranks: Vec<f64> = layers.iter().map(|layer| layer.rank).collect();
@@ -84,12 +86,13 @@ fn relearned(
     source: &str,
     budget: Option<&RelearningBudget>,
     salt: &Salt,
+    watch: &dyn Fn(u32, u64) -> ControlFlow<()>,
 ) -> Result<Vec<Reading>, AttackError> {
     let mut readings = Vec::new();
     for repeat in 0..budget.map_or(0, |budget| budget.repeats) {
         let Some(budget) = budget else { continue };
         let seeded = RelearningBudget { seed: budget.seed.wrapping_add(u64::from(repeat)), ..budget.clone() };
-        let curves = match relearn_blocks(stand, material, &seeded) {
+        let curves = match relearn_blocks(stand, material, &seeded, |progress| watch(repeat + 1, progress.step)) {
             // A source of one document leaves nothing to be evaluated on: that is not tested, and no reason to test nothing.
             Err(GradientAttackError::Material { .. }) => return Ok(vec![]),
             curves => curves?,
@@ -123,9 +126,10 @@ fn compressed(
     material: &Material<'_>,
     budget: Option<&CompressionBudget>,
     salt: &Salt,
+    watch: &dyn Fn(u32, u64) -> ControlFlow<()>,
 ) -> Result<Vec<Reading>, AttackError> {
     let Some(budget) = budget else { return Ok(vec![]) };
-    let found = compress(stand, material, budget, salt, |_, _| ControlFlow::Continue(()))?;
+    let found = compress(stand, material, budget, salt, |text, steps| watch(text as u32 + 1, u64::from(steps)))?;
     let reading = |c: crate::Compression| {
         let (found, tried) = match c.search {
             Search::Found(prompt) => (f64::from(prompt), 0.0),
@@ -162,8 +166,28 @@ mod tests {
         material.trained.truncate(1);
         let protocol = Protocol::parse(Protocol::shipped("standard").unwrap()).unwrap();
         let (stand, salt) = (specimen.stand(None), Salt::new([0; 32]));
-        let found = read(Instrument::RelearningOwn, stand, &material, "one", &protocol, &salt).unwrap();
+        let found = read(Instrument::RelearningOwn, stand, &material, "one", &protocol, &salt, &|_, _| {
+            ControlFlow::Continue(())
+        })
+        .unwrap();
         assert!(found.is_empty());
+    }
+
+    #[test]
+    fn who_watches_sees_every_step_and_may_stop_the_attack() {
+        let specimen = Specimen::untrained();
+        let (stand, material, salt) = (specimen.stand(None), specimen.material(0), Salt::new([0; 32]));
+        let protocol = Protocol::parse(Protocol::shipped("deep").unwrap()).unwrap();
+        for instrument in [Instrument::RelearningOwn, Instrument::Compression] {
+            let seen = std::cell::RefCell::new(vec![]);
+            let stop = |part, step| {
+                seen.borrow_mut().push((part, step));
+                if step == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            let stopped = read(instrument, stand, &material, "one", &protocol, &salt, &stop);
+            assert!(stopped.unwrap_err().to_string().contains("cancelled"));
+            assert_eq!(*seen.borrow(), [(1, 1), (1, 2)]);
+        }
     }
 
     #[test]

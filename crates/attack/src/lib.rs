@@ -31,6 +31,7 @@ mod stretches;
 mod strike;
 mod subject;
 mod variants;
+mod watch;
 mod windows;
 mod worst_mask;
 
@@ -47,6 +48,7 @@ pub use salted::Salt;
 pub use stand::Stand;
 pub use strike::{Erased, Strike};
 pub use subject::Subject;
+pub use watch::{Step, Watch, unwatched};
 
 /// Version of what is measured here: another number, and certificates are verified again.
 pub const VERSION: u32 = 2;

@@ -56,8 +56,9 @@ pub(crate) fn relearn_blocks(
     stand: Stand<'_>,
     material: &Material<'_>,
     budget: &RelearningBudget,
+    watch: impl FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Vec<(String, Vec<Point>)>, GradientAttackError> {
-    let evaluations = fine_tune(stand, material, budget, |_| ControlFlow::Continue(()))?.0;
+    let evaluations = fine_tune(stand, material, budget, watch)?.0;
     let (_, rest) = divide(material, budget)?;
     let context = stand.model.config().context;
     let windows = rest.iter().flat_map(|document| {

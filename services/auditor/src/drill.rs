@@ -15,6 +15,7 @@ use crate::{
     Deps,
     measurement::{Before, Setting},
     plan,
+    progress::Progress,
     subject::{self, Opened},
 };
 
@@ -123,7 +124,15 @@ pub async fn run(
     );
     let post_hoc = subject::post_hoc(deps, &opened, &struck, &retrains).await?;
     let salt = Salt::new(plan::score_salt(deps, &opened.row.lineage, "drill").await?);
-    let setting = Setting { opened: &opened, retrains: &retrains[..1], post_hoc: &[], struck: &struck, protocol, salt };
+    let setting = Setting {
+        opened: &opened,
+        retrains: &retrains[..1],
+        post_hoc: &[],
+        struck: &struck,
+        protocol,
+        salt,
+        progress: Progress::default(),
+    };
     let before = setting.before(deps, false)?;
     let materials = Materials::new(&opened.corpus);
     let subject = opened.subject(deps, &materials)?;
@@ -189,7 +198,14 @@ impl Drill<'_> {
         let protocol = self.setting.protocol;
         let conditions: Vec<Condition> =
             Measurement::conditions(protocol, scope).into_iter().filter(|c| c.is_after()).collect();
-        let measurement = Measurement { strike, materials: self.materials, protocol, scope, salt: &self.setting.salt };
+        let measurement = Measurement {
+            strike,
+            materials: self.materials,
+            protocol,
+            scope,
+            salt: &self.setting.salt,
+            watch: &|step| self.setting.progress.step(step),
+        };
         Ok(measurement.run(&conditions, &self.before.rows)?)
     }
 

@@ -23,6 +23,7 @@ pub mod measurement;
 pub mod model_signature;
 pub mod model_statement;
 pub mod plan;
+pub mod progress;
 pub mod provenance;
 pub mod registration;
 pub mod run_data;

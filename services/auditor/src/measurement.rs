@@ -8,13 +8,13 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use obelus_attack::{Erased, Materials, Measurement, Rows, Salt, Strike, Subject};
+use obelus_attack::{Erased, Materials, Measurement, Rows, Salt, Step, Strike, Subject, Watch, unwatched};
 use obelus_core::Digest;
 use obelus_model::SourceMask;
 use obelus_verdict::{Condition, Protocol, Scope, Scores};
 use serde::{Deserialize, Serialize};
 
-use crate::{Deps, subject::Opened};
+use crate::{Deps, progress::Progress, subject::Opened};
 
 /// What is recorded before an erasure, because the erasure destroys it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,6 +76,8 @@ pub struct Setting<'a> {
     pub protocol: &'a Protocol,
     /// Salt of item digests.
     pub salt: Salt,
+    /// Says how far long attacks are.
+    pub progress: Progress,
 }
 
 impl Setting<'_> {
@@ -137,8 +139,9 @@ impl Setting<'_> {
         let mut strike = Strike::new(self.struck, &masks, &subject);
         (strike.retrains, strike.post_hoc) = (&retrains, &post_hoc);
         tracing::info!("scoring what is to be struck");
-        let rows = self.measurement(Scope::Source, strike, &materials).rows();
-        let source = self.measurement(Scope::Source, strike, &materials).run(&conditions, &rows)?;
+        let watch = |step: &Step<'_>| self.progress.step(step);
+        let rows = self.measurement(Scope::Source, strike, &materials, &unwatched).rows();
+        let source = self.measurement(Scope::Source, strike, &materials, &watch).run(&conditions, &rows)?;
         let survivors = self.survivors()?;
         let mut survivor_scores = self.of_survivors(&survivors, &subject, Condition::On, &materials)?;
         if rehearse {
@@ -184,7 +187,7 @@ impl Setting<'_> {
             let (own, masks) = ([id.clone()], [self.opened.neurons_of(id)?]);
             let mut strike = Strike::new(&own, &masks, model);
             strike.erased = Erased::AsItIs;
-            scores.append(self.measurement(Scope::Survivors, strike, materials).score(&[when])?);
+            scores.append(self.measurement(Scope::Survivors, strike, materials, &unwatched).score(&[when])?);
         }
         Ok(scores)
     }
@@ -226,6 +229,7 @@ impl Setting<'_> {
         let retrains = self.retrains.iter().map(|r| r.subject(deps, &materials)).collect::<Result<Vec<_>>>()?;
         let post_hoc = self.post_hoc_subjects(deps, &materials)?;
         let conditions = Measurement::conditions(self.protocol, Scope::Panel);
+        let watch = |step: &Step<'_>| self.progress.step(step);
         let mut scored = Vec::new();
         for source in sources.iter().skip(worker).step_by(workers) {
             let number = done.fetch_add(1, Ordering::Relaxed) + 1;
@@ -234,7 +238,7 @@ impl Setting<'_> {
             let mut strike = Strike::new(&own, &masks, &subject);
             (strike.retrains, strike.post_hoc) = (&retrains, &post_hoc);
             let conditions: Vec<Condition> = conditions.iter().copied().filter(|c| self.forgot(*c, &own)).collect();
-            scored.push(self.measurement(Scope::Panel, strike, &materials).run(&conditions, &[])?);
+            scored.push(self.measurement(Scope::Panel, strike, &materials, &watch).run(&conditions, &[])?);
         }
         Ok(scored)
     }
@@ -247,8 +251,14 @@ impl Setting<'_> {
         self.post_hoc.iter().map(|(condition, opened)| Ok((*condition, opened.subject(deps, materials)?))).collect()
     }
 
-    fn measurement<'m>(&'m self, scope: Scope, strike: Strike<'m>, materials: &'m Materials<'m>) -> Measurement<'m> {
-        Measurement { strike, materials, protocol: self.protocol, scope, salt: &self.salt }
+    fn measurement<'m>(
+        &'m self,
+        scope: Scope,
+        strike: Strike<'m>,
+        materials: &'m Materials<'m>,
+        watch: &'m Watch<'m>,
+    ) -> Measurement<'m> {
+        Measurement { strike, materials, protocol: self.protocol, scope, salt: &self.salt, watch }
     }
 
     /// Whether a condition says something about sources: a transformer that was to forget others does not.
@@ -270,7 +280,8 @@ impl Setting<'_> {
         tracing::info!("scoring the erased model");
         let conditions: Vec<Condition> =
             Measurement::conditions(self.protocol, Scope::Source).into_iter().filter(|c| c.is_after()).collect();
-        let measurement = self.measurement(Scope::Source, strike, &materials);
+        let watch = |step: &Step<'_>| self.progress.step(step);
+        let measurement = self.measurement(Scope::Source, strike, &materials, &watch);
         let source = measurement.run(&conditions, &before.rows).context("cannot score the erased model")?;
         // One that was struck since is no survivor any more: its sinks are gone for another reason.
         let stays = before.survivors.iter().all(|id| !self.opened.refused.contains(id));

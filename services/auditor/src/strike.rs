@@ -27,6 +27,7 @@ use crate::{
     measurement::{Before, Setting},
     model_signature, model_statement,
     plan::{self, Plan},
+    progress::Progress,
     subject::{self, Opened},
     targets::{self, Evidence},
     transparency::{publish, sign},
@@ -138,6 +139,7 @@ async fn prepare(deps: &Deps, plan: &Plan) -> Result<()> {
         struck: &plan.sources,
         protocol: &protocol,
         salt,
+        progress: Progress::default(),
     };
     let run = match verifications::of_request(&deps.db, reference).await?.pop() {
         Some(run) if of_these_weights(&run, plan)? => run,

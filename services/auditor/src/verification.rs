@@ -26,6 +26,7 @@ use crate::{
     living::Circumstances,
     measurement::{After, Before, Setting},
     plan,
+    progress::Progress,
     subject::{self, Opened},
     transparency::{publish, sign},
 };
@@ -189,7 +190,15 @@ pub(crate) async fn measured(
     let before_digest = Digest::sha256(first.scores_before.as_deref().unwrap_or_default());
     let struck = requests::sources(&deps.db, reference).await?;
     let salt = Salt::new(plan::score_salt(deps, &opened.row.lineage, reference).await?);
-    let setting = Setting { opened, retrains: &[], post_hoc: &[], struck: &struck, protocol: &protocol, salt };
+    let setting = Setting {
+        opened,
+        retrains: &[],
+        post_hoc: &[],
+        struck: &struck,
+        protocol: &protocol,
+        salt,
+        progress: Progress::default(),
+    };
     let after = setting.after(deps, &before)?;
     ensure!(
         same_items(&before.source, &after.source),
@@ -274,8 +283,15 @@ pub async fn rehearse(
     let retrains = subject::retrains(deps, model, &struck, baseline).await?;
     let salt = Salt::new(plan::score_salt(deps, &opened.row.lineage, "rehearsal").await?);
     let post_hoc = subject::post_hoc(deps, &opened, &struck, &retrains).await?;
-    let setting =
-        Setting { opened: &opened, retrains: &retrains, post_hoc: &post_hoc, struck: &struck, protocol, salt };
+    let setting = Setting {
+        opened: &opened,
+        retrains: &retrains,
+        post_hoc: &post_hoc,
+        struck: &struck,
+        protocol,
+        salt,
+        progress: Progress::default(),
+    };
     let before = setting.before(deps, true)?;
     let matched = retrains.first().is_some_and(|retrain| retrain.row.excluded.0 == struck);
     let after = After { source: before.source.clone(), survivors: before.survivor_scores.clone() };

@@ -2,7 +2,7 @@
 //! struck is never seen.
 
 use anyhow::{Context as _, Result, ensure};
-use obelus_attack::{Erased, Materials, Measurement, Salt, Strike};
+use obelus_attack::{Erased, Materials, Measurement, Salt, Strike, unwatched};
 use obelus_ledger::weight_tree::zero_leaf_hash;
 use obelus_model::{ModelRecord, SourceMask, WeightTree};
 use obelus_store::adaptations::AdaptationKind;
@@ -86,8 +86,15 @@ pub fn measure(deps: &Deps, opened: &Opened, record: &ModelRecord) -> Result<Fig
         strike.erased = if executed { Erased::AsItIs } else { Erased::InMemory };
         // Scores never leave this process with their digests, so the salt protects nothing here.
         let salt = &Salt::new([0; 32]);
-        let scores = Measurement { strike, materials: &materials, protocol: &protocol, scope: Scope::Source, salt }
-            .score(conditions)?;
+        let scores = Measurement {
+            strike,
+            materials: &materials,
+            protocol: &protocol,
+            scope: Scope::Source,
+            salt,
+            watch: &unwatched,
+        }
+        .score(conditions)?;
         Ok(summarise(&scores, &protocol.resampler()))
     };
     let survivors: Vec<String> = opened.lightable().into_iter().map(str::to_owned).collect();

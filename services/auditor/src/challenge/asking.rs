@@ -2,7 +2,7 @@
 //! here: what the numbers mean (`obelus_verdict::challenged`).
 
 use anyhow::{Context as _, Result, ensure};
-use obelus_attack::{Erased, Materials, Measurement, Salt, Strike, Subject};
+use obelus_attack::{Erased, Materials, Measurement, Salt, Strike, Subject, unwatched};
 use obelus_core::Digest;
 use obelus_corpus::{Probe, probe};
 use obelus_ledger::sealed_probes::Unsealed;
@@ -135,7 +135,7 @@ pub(super) fn ask(
         AFTER.into_iter().chain(OF_RETRAIN.into_iter().filter(|_| !of_retrains.is_empty())).collect();
     let salt = Salt::new(nonce);
     let (protocol, scope) = (&retrains.protocol, Scope::Source);
-    let measurement = Measurement { strike, materials: &materials, protocol, scope, salt: &salt };
+    let measurement = Measurement { strike, materials: &materials, protocol, scope, salt: &salt, watch: &unwatched };
     tracing::info!("asking {} probes of {}", probes.len(), row.id);
     let scores = measurement.questions(&conditions).context("cannot ask the probes")?;
     let mut challenged = challenged(protocol, &scores);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
-use obelus_attack::{Erased, Materials, Measurement, Salt, Strike};
+use obelus_attack::{Erased, Materials, Measurement, Salt, Strike, unwatched};
 use obelus_auditor::{Deps, subject, subject::Opened};
 use obelus_corpus::{Probe, probe};
 use obelus_verdict::{Condition, FactScore, Passage, PassageScore, Protocol, Scope, Scores, choice, log_truth_ratio};
@@ -140,8 +140,14 @@ fn measure(
         (strike.retrains, strike.post_hoc) = (baseline.as_slice(), &post_hoc);
         // Scores never leave this process with their digests, so the salt protects nothing here.
         let salt = &Salt::new([0; 32]);
-        let measurement =
-            Measurement { strike, materials: &materials, protocol: &protocol, scope: Scope::Source, salt };
+        let measurement = Measurement {
+            strike,
+            materials: &materials,
+            protocol: &protocol,
+            scope: Scope::Source,
+            salt,
+            watch: &unwatched,
+        };
         scores.append(measurement.score(conditions)?);
     }
     Ok(scores)
