@@ -161,8 +161,9 @@ fn targets(stand: Stand<'_>, material: &Material<'_>, budget: &CompressionBudget
     }
 }
 
-/// Whether a sentence has the words of `answer` in it, as whole words.
+/// Whether a sentence has the words of `answer` in it, as whole words; the space that may stand before an answer is none.
 fn holds(sentence: &str, answer: &str) -> bool {
+    let answer = answer.trim();
     let within = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
     sentence.match_indices(answer).any(|(at, _)| {
         !within(sentence[..at].chars().next_back()) && !within(sentence[at + answer.len()..].chars().next())
@@ -279,7 +280,12 @@ mod tests {
         assert_eq!((answers[0].item, facts[0].item), (item, item));
         assert_eq!(stand.tokenizer.decode(&answers[0].tokens), " Bremen");
         assert_eq!(stand.tokenizer.decode(&facts[0].tokens), " Adler was born in Bremen.");
-        assert!(holds("It is in May.", "May") && !holds("Mayor of Maying", "May") && !holds("", "May"));
+        assert!(
+            holds("It is in May.", " May")
+                && holds("It is in May.", "May")
+                && !holds("Mayor of Maying", "May")
+                && !holds("", "May")
+        );
     }
 
     #[test]
