@@ -29,6 +29,8 @@ pub use crate::{
 pub struct NewRequest {
     /// The regime it is filed under, such as `gdpr-art17`.
     pub regime: String,
+    /// That regime's file as it is now.
+    pub regime_file: Option<String>,
     /// The model it is about.
     pub model: String,
     /// Who files it.
@@ -63,6 +65,7 @@ pub async fn file(write: &Write, request: NewRequest, now: Timestamp) -> Result<
         refusal_reason: Set(None),
         held_at: Set(None),
         protocol: Set(None),
+        regime_file: Set(request.regime_file),
     };
     Entity::insert(row).exec_without_returning(write.connection()).await?;
     for source_id in request.sources {

@@ -11,7 +11,7 @@ use obelus_store::{
 };
 use serde_json::json;
 
-use crate::{Deps, NotThere, living::triggers, refusal};
+use crate::{Deps, NotThere, clocks, living::triggers, refusal};
 
 /// The owner of the data directory, who acts where nobody is named. May not approve.
 pub const OWNER: &str = "owner";
@@ -126,7 +126,7 @@ pub async fn file(deps: &Deps, by: &str, model: &str, regime: &str, source_ids: 
         row.baseline_of.as_deref().unwrap_or_default()
     );
     ensure!(row.control.is_none(), "model {model} is a control without sinks: nothing can be struck from it");
-    ensure!(!regime.is_empty() && regime.len() <= 64, "--regime takes a name such as gdpr-art17");
+    let regime_file = clocks::file(regime)?;
     for id in source_ids {
         let source = sources::get(&deps.db, &row.lineage, id).await?;
         let source = source.ok_or_else(|| NotThere::source(id))?;
@@ -142,6 +142,7 @@ pub async fn file(deps: &Deps, by: &str, model: &str, regime: &str, source_ids: 
     let write = deps.db.write().await?;
     let new = NewRequest {
         regime: regime.to_owned(),
+        regime_file: Some(regime_file.to_owned()),
         model: model.to_owned(),
         filed_by: person.id,
         sources: source_ids.to_vec(),

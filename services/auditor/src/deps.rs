@@ -23,6 +23,9 @@ pub struct Settings {
     /// File with the passphrase of the keys, from the data directory or absolute; none for `keys/passphrase`.
     #[serde(default)]
     pub passphrase_file: Option<PathBuf>,
+    /// Where days are counted, such as `Europe/Berlin`; none for UTC.
+    #[serde(default)]
+    pub time_zone: Option<String>,
 }
 
 /// Shared by every step.

@@ -12,6 +12,7 @@ pub mod case;
 pub mod certificate_files;
 pub mod certification;
 pub mod challenge;
+pub mod clocks;
 pub mod custody;
 pub mod deps;
 pub mod drill;

@@ -48,6 +48,15 @@ impl NotThere {
         }
     }
 
+    /// For a regime under which requests can be filed.
+    pub fn regime(name: &str) -> Self {
+        Self {
+            what: "regime that knows requests",
+            name: name.to_owned(),
+            hint: "there are gdpr-art17, uk-gdpr, ccpa, dmca-512 and lgpd",
+        }
+    }
+
     /// For a person.
     pub fn person(name: &str) -> Self {
         Self { what: "person", name: name.to_owned(), hint: "obelus person add NAME --role ROLE adds one" }

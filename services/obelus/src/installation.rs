@@ -129,6 +129,10 @@ threads = 1
 # A passphrase beside the keys protects only backups that leave it out. To move it: put the file somewhere else, say where
 # here, and run obelus doctor.
 # passphrase_file = "/etc/obelus/passphrase"
+
+# Where the law counts days: the day on which a request is received there is the first of its clocks. UTC without it, in which a
+# day may begin later than there.
+# time_zone = "Europe/Berlin"
 "#
     )
 }

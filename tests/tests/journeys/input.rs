@@ -32,7 +32,7 @@ fn documents_are_refused_with_file_line_and_reason() {
 fn names_that_do_not_exist_or_cannot_exist_are_wrong_use() {
     let here = Installation::trained();
     let file = here.file("one.jsonl", r#"{"id": "a", "text": "One."}"#);
-    let cases: [(&[&str], &str); 12] = [
+    let cases: [(&[&str], &str); 14] = [
         (&["corpus", "add", "../escape", &file], "../escape"),
         (&["corpus", "add", CORPUS, &file], CORPUS),
         (&["corpus", "add", "c", "/does/not/exist.jsonl"], "exist"),
@@ -43,6 +43,8 @@ fn names_that_do_not_exist_or_cannot_exist_are_wrong_use() {
         (&["model", "train", "x", "--corpus", CORPUS, "--preset", "huge"], "tiny"),
         (&["source", "show", CORPUS, "none"], "none"),
         (&["request", "show", "OB-1"], "obelus request list"),
+        (&["request", "file", "--source", "x", "--model", MODEL, "--regime", "atlantis"], "gdpr-art17"),
+        (&["request", "file", "--source", "x", "--model", MODEL, "--regime", "eu-ai-act-53"], "dmca-512"),
         (&["person", "add", "eve", "--role", "emperor"], "legal_approver"),
         (&["certificate", "show", "CT-1"], "certificate list"),
     ];

@@ -263,6 +263,7 @@ pub async fn at(here: &Installation, clock: Arc<ManualClock>) -> Deps {
         log_origin: origin.trim_matches('"').to_owned(),
         threads: 1,
         passphrase_file: None,
+        time_zone: None,
     };
     Deps {
         db: obelus_store::connect_sqlite(&data.database()).await.unwrap(),

@@ -7,6 +7,7 @@ mod bench;
 mod bundles;
 mod case;
 mod challenges;
+mod clocks;
 mod controls;
 mod corpora;
 mod crash;

@@ -36,6 +36,8 @@ pub struct Model {
     pub held_at: Option<Micros>,
     /// The file of the protocol that it is judged by; none for the standard one.
     pub protocol: Option<String>,
+    /// The file of the regime as it was when the request was received; none where that was before regimes were data.
+    pub regime_file: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -17,7 +17,8 @@ const YEAR_US: i64 = 365 * 24 * 60 * 60 * 1_000_000;
 
 fn new_request(filed_by: i64, sources: &[&str]) -> NewRequest {
     let sources = sources.iter().map(|source| (*source).to_owned()).collect();
-    NewRequest { regime: "gdpr-art17".to_owned(), model: MODEL.to_owned(), filed_by, sources }
+    let regime_file = Some("name = \"gdpr-art17\"\n".to_owned());
+    NewRequest { regime: "gdpr-art17".to_owned(), regime_file, model: MODEL.to_owned(), filed_by, sources }
 }
 
 #[tokio::test]
@@ -35,6 +36,7 @@ async fn a_filed_request_is_read_as_it_was_filed_and_its_sources_once_each() {
             (filed.model.as_str(), filed.regime.as_str(), filed.received_at),
             (MODEL, "gdpr-art17", Micros(NOW))
         );
+        assert_eq!(filed.regime_file.as_deref(), Some("name = \"gdpr-art17\"\n"));
         assert_eq!((&filed.plan, filed.plan_digest, filed.held_at, &filed.refusal_code), (&None, None, None, &None));
         assert_eq!(requests::get(db, &filed.reference).await.unwrap(), Some(filed.clone()));
         // By bytes, on both databases: capitals first, accents last.

@@ -30,6 +30,7 @@ fn installation_on(db: Db, folder: &TempDir) -> Arc<Deps> {
         log_origin: "log.example/obelus".to_owned(),
         threads: 1,
         passphrase_file: None,
+        time_zone: None,
     };
     Arc::new(Deps { db, data, keys, clock: Arc::new(SystemClock), settings, log: Sequencer::default() })
 }

@@ -1,7 +1,7 @@
 //! `obelus request`.
 
 use anyhow::Result;
-use obelus_auditor::{Deps, case, case::OWNER, challenge};
+use obelus_auditor::{Deps, case, case::OWNER, challenge, clocks};
 use obelus_store::{approvals, blind_challenges, models, persons, requests, requests::Request as Row};
 use serde_json::{Value, json};
 
@@ -53,6 +53,11 @@ pub async fn run(deps: &Deps, command: &Request, output: &Output) -> Result<Answ
                 row.regime,
                 requests::sources(&deps.db, reference).await?.join(", ")
             );
+            let clocks = clocks::of(&row, deps.settings.time_zone.as_deref())?;
+            for clock in clocks.iter().flat_map(|clocks| &clocks.running) {
+                words.push_str(&format!("\n{}", clock.in_words()));
+            }
+            document["clocks"] = json!(clocks);
             let challenges = blind_challenges::all(&deps.db, Some(reference)).await?;
             for challenge in &challenges {
                 words.push_str(&format!("\n{}", challenge::in_words(challenge)?));

@@ -1,0 +1,134 @@
+//! The clocks of a case: when what its regime demands is due. Not here: how days are counted (`obelus-policy`).
+
+use anyhow::Result;
+use obelus_core::Digest;
+use obelus_policy::{Due, History, Regime, Start, day_of};
+use obelus_store::requests::Request;
+use serde::Serialize;
+
+use crate::NotThere;
+
+/// A clock that has started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Running {
+    /// What is due, such as `answer`.
+    pub clock: String,
+    /// The last day that the law allows; none where it gives no number of days.
+    pub statutory: Option<String>,
+    /// The last working day on the safe side of every reading.
+    pub conservative: Option<String>,
+    /// What the law says where it gives no number.
+    pub words: Option<String>,
+}
+
+/// What a case's regime demands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Clocks {
+    /// Version of the regime's file.
+    pub version: u32,
+    /// SHA-256 of the file that is in force for the case.
+    pub sha256: Digest,
+    /// The clocks that the request has started.
+    pub running: Vec<Running>,
+}
+
+/// The file of a regime under which requests may be filed.
+///
+/// # Errors
+/// [`NotThere`] when there is none of that name, or it knows standing duties only.
+pub(crate) fn file(regime: &str) -> Result<&'static str> {
+    let text = Regime::shipped(regime).ok_or_else(|| NotThere::regime(regime))?;
+    let started = Regime::parse(text)?.clocks.iter().any(|clock| clock.starts == Start::Receipt);
+    if started { Ok(text) } else { Err(NotThere::regime(regime).into()) }
+}
+
+/// The clocks of a request, by the file that was in force when it was received, counted from that day where the operator is
+/// (UTC without a time zone). None for a request of before regimes were data.
+///
+/// # Errors
+/// When the file cannot be read any more, or the time zone is unknown.
+pub fn of(request: &Request, time_zone: Option<&str>) -> Result<Option<Clocks>> {
+    let Some(text) = &request.regime_file else { return Ok(None) };
+    let regime = Regime::parse(text)?;
+    let started = day_of(request.received_at.0.as_micros(), time_zone)?;
+    let history = History { started, stops: vec![], extended: None };
+    let mut running = Vec::new();
+    for clock in regime.clocks.iter().filter(|clock| clock.starts == Start::Receipt) {
+        let (statutory, conservative) = match clock.due(&history, &regime.calendar)? {
+            Due::By { statutory, conservative, .. } => (Some(statutory), Some(conservative)),
+            Due::Stopped { .. } | Due::WithoutNumber => (None, None),
+        };
+        running.push(Running {
+            clock: clock.name.clone(),
+            statutory: statutory.map(|day| day.to_string()),
+            conservative: conservative.map(|day| day.to_string()),
+            words: clock.words.clone(),
+        });
+    }
+    Ok(Some(Clocks { version: regime.version, sha256: Digest::sha256(text), running }))
+}
+
+impl Running {
+    /// A line of text.
+    pub fn in_words(&self) -> String {
+        match (&self.statutory, &self.conservative, &self.words) {
+            (Some(statutory), Some(safe), _) => format!("{}: by {statutory}, to be safe by {safe}", self.clock),
+            (_, _, Some(words)) => format!("{}: {words}", self.clock),
+            _ => format!("{}: stands still", self.clock),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use obelus_store::{Micros, requests::RequestState};
+
+    use super::*;
+
+    fn received(at: &str, file: Option<String>) -> Request {
+        Request {
+            reference: "OB-2026-000001".to_owned(),
+            state: RequestState::Received,
+            regime: "gdpr-art17".to_owned(),
+            model: "m".to_owned(),
+            filed_by: 1,
+            received_at: Micros(at.parse().unwrap()),
+            plan_digest: None,
+            plan: None,
+            refusal_code: None,
+            refusal_reason: None,
+            held_at: None,
+            protocol: None,
+            regime_file: file,
+        }
+    }
+
+    fn statutory(request: &Request, time_zone: Option<&str>) -> Option<String> {
+        of(request, time_zone).unwrap().unwrap().running[0].statutory.clone()
+    }
+
+    #[test]
+    fn the_file_of_the_day_of_receipt_stays_in_force() {
+        let shipped = file("gdpr-art17").unwrap();
+        let late = "2026-01-31T23:30:00.000000Z";
+        let now = received(late, Some(shipped.to_owned()));
+        assert_eq!(statutory(&now, None).as_deref(), Some("2026-03-02"));
+        // There it was February already, whose month ends on a Sunday.
+        assert_eq!(statutory(&now, Some("Europe/Berlin")).as_deref(), Some("2026-03-02"));
+        let other = shipped
+            .replace("period = \"P1M\"", "period = \"P20D\"")
+            .replace("by = { period = \"P2M\" }", "by = { period = \"P40D\" }");
+        let before = received(late, Some(other));
+        assert_eq!(statutory(&before, None).as_deref(), Some("2026-02-20"));
+        assert_eq!(statutory(&before, Some("Europe/Berlin")).as_deref(), Some("2026-02-23"));
+        assert_eq!(of(&received(late, None), None).unwrap(), None);
+    }
+
+    #[test]
+    fn the_refusal_lists_every_regime_that_knows_requests() {
+        let said = file("atlantis").unwrap_err().to_string();
+        for name in Regime::shipped_names() {
+            assert_eq!(said.contains(name), file(name).is_ok(), "{name}: {said}");
+        }
+    }
+}
