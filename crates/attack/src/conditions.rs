@@ -2,15 +2,14 @@
 
 use obelus_model::{ModelError, SourceMask};
 use obelus_verdict::{
-    Asked, Condition, Instrument, Lighting, Measures, MembershipScore, Passage, PassageScore, Protocol, Scope, Scores,
-    Variant,
+    Asked, Condition, Instrument, Lighting, Measures, MembershipScore, PassageScore, Protocol, Scope, Scores, Variant,
 };
 
 use crate::{
     GradientAttackError, Material, Materials, Rows, Salt, Stand, Step, Strike, Watch,
     gradient_norm::gradient_norms,
     instruments::read,
-    reader::Reader,
+    reader::{EVERY_KIND, Reader},
     strike::Conditioned,
     variants::{altered, asked_otherwise},
 };
@@ -240,11 +239,7 @@ impl Measurement<'_> {
             asked_otherwise(variant, stand, material, plain, &strangers, protocol.steering.as_ref(), protocol.seed);
         asked.facts.entry(condition).or_default().extend(facts);
         if variant.alters_weights() {
-            asked
-                .passages
-                .entry(condition)
-                .or_default()
-                .extend(reader.passages(material, &[Passage::Trained, Passage::HeldOut]));
+            asked.passages.entry(condition).or_default().extend(reader.passages(material, EVERY_KIND));
         }
     }
 

@@ -8,6 +8,9 @@ use obelus_verdict::{
 
 use crate::{Material, Salt, Stand, membership::membership, windows::windows};
 
+/// Every kind of passage, in the order in which they are read.
+pub(crate) const EVERY_KIND: &[Passage] = &[Passage::Trained, Passage::HeldOut];
+
 /// Scores one source's material.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {

@@ -8,6 +8,7 @@ use obelus_verdict::{Condition, Passage, Protocol};
 
 use crate::{
     AttackError, Material, Materials, Salt, Stand, Subject,
+    reader::EVERY_KIND,
     worst_mask::{Aim, worst_mask},
 };
 
@@ -139,13 +140,12 @@ impl Conditioned<'_> {
     ) -> Result<Vec<Reading>, AttackError> {
         match self.condition {
             Condition::ZeroedWorst | Condition::RetrainWorst => {
-                let kinds: [&'static [Passage]; 2] = [&[Passage::Trained], &[Passage::HeldOut]];
                 let worst = |kinds: &'static [Passage]| {
                     Ok(Reading { kinds, mask: self.mask_for(Aim::Texts(kinds[0]), source, materials)? })
                 };
-                kinds.into_iter().map(worst).collect()
+                EVERY_KIND.chunks(1).map(worst).collect()
             }
-            _ => Ok(vec![Reading { kinds: &[Passage::Trained, Passage::HeldOut], mask: asked.cloned() }]),
+            _ => Ok(vec![Reading { kinds: EVERY_KIND, mask: asked.cloned() }]),
         }
     }
 

@@ -13,6 +13,9 @@ const STANDARD: &str = include_str!("../../../policies/verification/standard.tom
 const DEEP: &str = include_str!("../../../policies/verification/deep.toml");
 const QUICK: &str = include_str!("../../../policies/verification/quick.toml");
 
+/// Ten years.
+const MOST_VALIDITY_DAYS: u32 = 3660;
+
 /// A protocol, as in its file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -64,7 +67,10 @@ pub struct Protocol {
     /// Truth ratios are told from the retrain's when chance would do so less often than this.
     #[serde(default = "usual_level")]
     pub forget_quality_level: f64,
-    /// How long a certificate under this protocol is valid.
+    /// Whether it is for rehearsals: a certificate under it says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rehearsal: bool,
+    /// How long a certificate under this protocol is valid, in days, up to ten years.
     pub validity_days: u32,
     /// When a certificate under this protocol is verified again: a cron expression with seconds, in UTC. None where the
     /// protocol is from before there were schedules.
@@ -157,6 +163,9 @@ impl Protocol {
         }
         if protocol.fewest_clusters < 2 || protocol.block_tokens == 0 || protocol.most_passages == 0 {
             return refuse("fewest_clusters must be at least 2, block_tokens and most_passages at least 1");
+        }
+        if !(1..=MOST_VALIDITY_DAYS).contains(&protocol.validity_days) {
+            return refuse("validity_days must be between 1 and 3660");
         }
         if protocol.required.is_empty() {
             return refuse("required names no attack: nothing could ever fail");
@@ -254,6 +263,8 @@ mod tests {
         assert!(without("residual_bound = 0.40", "residual_bound = 40").contains("residual_bound"));
         assert!(without("panel.specific_known", "panel.specific_unknown").contains("does not run"));
         assert!(without("version = 4", "version = 4\nsurprise = 2").contains("surprise"));
+        assert!(without("validity_days = 365", "validity_days = 4294967295").contains("validity_days"));
+        assert!(without("validity_days = 365", "validity_days = 0").contains("validity_days"));
         assert!(without("\"standard\"", "\"standard \u{202e}\"").contains("name must be"));
         let start = STANDARD.find("required = [").unwrap();
         assert!(

@@ -260,10 +260,12 @@ fn limits(results: &Results, protocol: &Protocol, targets: &[ErasureTarget]) -> 
     if results.baseline.is_some() && results.further_baselines.is_empty() {
         limits.push("One retrain seed: its variance is unknown.".to_owned());
     }
-    if protocol.name == "quick" || protocol.shipped_name().is_none() {
+    let unusual = [
+        (protocol.rehearsal, "that is for rehearsals"),
+        (protocol.shipped_name().is_none(), "that this release does not ship"),
+    ];
+    for (_, which) in unusual.iter().filter(|(holds, _)| *holds) {
         let (name, version) = (&protocol.name, protocol.version);
-        let which =
-            if protocol.shipped_name().is_some() { "for rehearsals" } else { "that this release does not ship" };
         limits.push(format!("Judged by {name}, version {version}, a protocol {which}: see what it requires."));
     }
     if targets.iter().any(|target| target.kind == targets::NOT_FOUND) {

@@ -12,7 +12,11 @@ use obelus_verdict::Protocol;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::{Deps, case, living::triggers, subject::Opened};
+use crate::{
+    Deps, case,
+    living::{self, triggers},
+    subject::Opened,
+};
 
 /// A surviving source and what it loses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,7 +168,9 @@ pub async fn set(deps: &Deps, by: &str, reference: &str, protocol: Option<&str>)
     let person = case::permitted(deps, by, Action::Plan, Some(reference)).await?;
     let request = case::existing(deps, reference).await?;
     if let Some(text) = protocol {
-        Protocol::parse(text)?;
+        let protocol = Protocol::parse(text)?;
+        // Its schedule is made when the certificate is issued: too late to find that it is none.
+        protocol.schedule.map(|cron| living::next_due(&cron, deps.now())).transpose()?;
     }
     if !requests::is_reversible(request.state) {
         ensure!(

@@ -127,10 +127,22 @@ fn a_text_that_comes_back_under_another_name_suspends_the_certificate_and_reopen
     let standard = plan(&[]).json(0);
     assert_eq!(standard["protocol"]["name"], "standard");
     here.run(&["request", "approve", &reference, "--as", "ana"]).json(0);
-    let unusable =
-        here.file("unusable.toml", own_protocol().replace("\"source.rows_left\", ", "\"source.rows_right\", "));
-    assert!(plan(&["--protocol", &unusable]).refused(2).contains("rows_right"));
-    assert!(plan(&["--protocol", "thorough"]).refused(2).contains("standard, quick, deep"));
+    let (text, folder) = (own_protocol(), here.data());
+    for (contents, said) in [
+        (text.replace("\"source.rows_left\", ", "\"source.rows_right\", ").into_bytes(), "rows_right"),
+        (text.replace("schedule = \"", "schedule = \"whenever ").into_bytes(), "no cron expression"),
+        (text.replace("validity_days = 365", "validity_days = 4294967295").into_bytes(), "validity_days"),
+        (vec![b'#'; 100_000], "larger than 65536 bytes"),
+        (vec![0xff; 100], "UTF-8"),
+    ] {
+        let unusable = here.file("unusable.toml", contents);
+        assert!(plan(&["--protocol", &unusable]).refused(2).contains(said), "{said}");
+    }
+    for missing in ["thorough", folder.to_str().unwrap()] {
+        assert!(plan(&["--protocol", missing]).refused(2).contains("standard, quick, deep"), "{missing}");
+    }
+    let unchanged = here.run(&["request", "show", &reference]).json(0);
+    assert_eq!((&unchanged["plan_digest"], &unchanged["approved_by"]), (&standard["plan_digest"], &json!(["ana"])));
     let own = plan(&["--protocol", &protocol]).json(0);
     assert_eq!(
         (&own["protocol"]["name"], &own["protocol"]["version"]),
