@@ -22,6 +22,7 @@ mod m0015_baselines;
 mod m0016_blind_challenges;
 mod m0017_protocol_of_a_request;
 mod m0018_regime_of_a_request;
+mod m0019_calendar_of_a_request;
 
 use sea_orm_migration::{
     prelude::{DbErr, MigrationTrait, MigratorTrait, async_trait},
@@ -59,6 +60,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0016_blind_challenges::Migration),
             Box::new(m0017_protocol_of_a_request::Migration),
             Box::new(m0018_regime_of_a_request::Migration),
+            Box::new(m0019_calendar_of_a_request::Migration),
         ]
     }
 }

@@ -11,7 +11,7 @@ mod rules;
 
 pub use action::Action;
 pub use clocks::{
-    Calendar, CalendarError, Clock, ClockError, Due, Extension, History, Pause, Period, Regime, RegimeError, Start,
-    Stop, day_of, earliest,
+    Calendar, CalendarError, Clock, ClockError, Due, Extension, History, Pause, Period, Regime, RegimeError,
+    RegimeFiles, Start, Stop, day_of, earliest,
 };
 pub use rules::{Actor, Refusal, Rules, RulesError};

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report")]
 
 use jiff::{ToSpan as _, civil::Date};
-use obelus_policy::{ClockError, Due, History, Pause, Regime, Stop, earliest};
+use obelus_policy::{Calendar, ClockError, Due, History, Pause, Regime, RegimeFiles, Stop, earliest};
 use proptest::prelude::*;
 
 fn regime(name: &str) -> Regime {
@@ -131,6 +131,22 @@ fn what_cannot_have_happened_is_refused() {
     assert!(due("uk-gdpr", "answer", &History { extended: Some(day("2026-05-06")), ..asked }).is_err());
 }
 
+/// `reference/days_off.csv`: what another program knows of the weekdays off of 26 years.
+#[test]
+fn days_off_are_those_that_another_program_knows() {
+    let mut rows = 0;
+    for line in include_str!("reference/days_off.csv").lines().skip(1) {
+        let [name, year, days] = line.split(',').collect::<Vec<_>>().try_into().unwrap();
+        let calendar = Calendar::parse(Calendar::shipped(name).unwrap()).unwrap();
+        let all = day(&format!("{year}-01-01")).series(1.day()).take_while(|day| day.year().to_string() == year);
+        let off = all.filter(|day| !calendar.is_working_day(*day) && (day.weekday().to_monday_zero_offset() < 5));
+        let off: Vec<String> = off.map(|day| day.to_string()[5..].to_owned()).collect();
+        assert_eq!(off.join(" "), days, "{name} {year}");
+        rows += 1;
+    }
+    assert_eq!(rows, 3 * 26);
+}
+
 #[test]
 fn of_several_regimes_the_earliest_dates_count() {
     let of = |name: &str| due(name, "answer", &since("2026-01-31")).unwrap();
@@ -143,19 +159,20 @@ fn of_several_regimes_the_earliest_dates_count() {
 
 #[test]
 fn regimes_that_make_no_sense_are_refused() {
-    let shipped = Regime::shipped("gdpr-art17").unwrap();
+    let RegimeFiles { regime: shipped, calendar } = Regime::shipped("gdpr-art17").unwrap();
     for (from, to, said) in [
         ("P1M", "PT1H", "no period"),
         ("P1M", "P0D", "no period"),
         ("period = \"P2M\"", "working_days = 10", "counts as what it extends"),
-        ("\"weekends\"", "\"atlantis\"", "us-federal"),
+        ("\"weekends\"", "\"atlantis\"", "\"weekends\" was given"),
         ("review = \"to be confirmed by counsel\"", "review = \"\"", "who has looked at it"),
         ("due = { period = \"P1M\" }", "", "words where the law gives no number"),
         ("starts = \"receipt\"", "starts = \"whim\"", "unknown variant"),
         ("version = 1", "version = 1\nsurprise = 1", "surprise"),
     ] {
         assert_ne!(shipped.replace(from, to), shipped, "{from}");
-        let refused = Regime::parse(&shipped.replace(from, to)).unwrap_err().to_string();
+        let refused =
+            Regime::parse(RegimeFiles { regime: &shipped.replace(from, to), calendar }).unwrap_err().to_string();
         assert!(refused.contains(said), "{refused}");
     }
 }

@@ -31,6 +31,8 @@ pub struct NewRequest {
     pub regime: String,
     /// That regime's file as it is now.
     pub regime_file: Option<String>,
+    /// The file of its calendar as it is now.
+    pub calendar_file: Option<String>,
     /// The model it is about.
     pub model: String,
     /// Who files it.
@@ -66,6 +68,7 @@ pub async fn file(write: &Write, request: NewRequest, now: Timestamp) -> Result<
         held_at: Set(None),
         protocol: Set(None),
         regime_file: Set(request.regime_file),
+        calendar_file: Set(request.calendar_file),
     };
     Entity::insert(row).exec_without_returning(write.connection()).await?;
     for source_id in request.sources {

@@ -126,7 +126,7 @@ pub async fn file(deps: &Deps, by: &str, model: &str, regime: &str, source_ids: 
         row.baseline_of.as_deref().unwrap_or_default()
     );
     ensure!(row.control.is_none(), "model {model} is a control without sinks: nothing can be struck from it");
-    let regime_file = clocks::file(regime)?;
+    let files = clocks::files(regime)?;
     for id in source_ids {
         let source = sources::get(&deps.db, &row.lineage, id).await?;
         let source = source.ok_or_else(|| NotThere::source(id))?;
@@ -142,7 +142,8 @@ pub async fn file(deps: &Deps, by: &str, model: &str, regime: &str, source_ids: 
     let write = deps.db.write().await?;
     let new = NewRequest {
         regime: regime.to_owned(),
-        regime_file: Some(regime_file.to_owned()),
+        regime_file: Some(files.regime.to_owned()),
+        calendar_file: Some(files.calendar.to_owned()),
         model: model.to_owned(),
         filed_by: person.id,
         sources: source_ids.to_vec(),

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use obelus_core::Digest;
-use obelus_policy::{Due, History, Regime, Start, day_of};
+use obelus_policy::{Due, History, Regime, RegimeFiles, Start, day_of};
 use obelus_store::requests::Request;
 use serde::Serialize;
 
@@ -28,28 +28,33 @@ pub struct Clocks {
     pub version: u32,
     /// SHA-256 of the file that is in force for the case.
     pub sha256: Digest,
+    /// SHA-256 of its calendar's file, likewise.
+    pub calendar_sha256: Digest,
     /// The clocks that the request has started.
     pub running: Vec<Running>,
 }
 
-/// The file of a regime under which requests may be filed.
+/// The files of a regime under which requests may be filed.
 ///
 /// # Errors
 /// [`NotThere`] when there is none of that name, or it knows standing duties only.
-pub(crate) fn file(regime: &str) -> Result<&'static str> {
-    let text = Regime::shipped(regime).ok_or_else(|| NotThere::regime(regime))?;
-    let started = Regime::parse(text)?.clocks.iter().any(|clock| clock.starts == Start::Receipt);
-    if started { Ok(text) } else { Err(NotThere::regime(regime).into()) }
+pub(crate) fn files(regime: &str) -> Result<RegimeFiles<'static>> {
+    let files = Regime::shipped(regime).ok_or_else(|| NotThere::regime(regime))?;
+    let started = Regime::parse(files)?.clocks.iter().any(|clock| clock.starts == Start::Receipt);
+    if started { Ok(files) } else { Err(NotThere::regime(regime).into()) }
 }
 
-/// The clocks of a request, by the file that was in force when it was received, counted from that day where the operator is
+/// The clocks of a request, by the files that were in force when it was received, counted from that day where the operator is
 /// (UTC without a time zone). None for a request of before regimes were data.
 ///
 /// # Errors
-/// When the file cannot be read any more, or the time zone is unknown.
+/// When the files cannot be read any more, or the time zone is unknown.
 pub fn of(request: &Request, time_zone: Option<&str>) -> Result<Option<Clocks>> {
-    let Some(text) = &request.regime_file else { return Ok(None) };
-    let regime = Regime::parse(text)?;
+    let Some((regime_file, calendar_file)) = request.regime_file.as_deref().zip(request.calendar_file.as_deref())
+    else {
+        return Ok(None);
+    };
+    let regime = Regime::parse(RegimeFiles { regime: regime_file, calendar: calendar_file })?;
     let started = day_of(request.received_at.0.as_micros(), time_zone)?;
     let history = History { started, stops: vec![], extended: None };
     let mut running = Vec::new();
@@ -65,7 +70,12 @@ pub fn of(request: &Request, time_zone: Option<&str>) -> Result<Option<Clocks>> 
             words: clock.words.clone(),
         });
     }
-    Ok(Some(Clocks { version: regime.version, sha256: Digest::sha256(text), running }))
+    Ok(Some(Clocks {
+        version: regime.version,
+        sha256: Digest::sha256(regime_file),
+        calendar_sha256: Digest::sha256(calendar_file),
+        running,
+    }))
 }
 
 impl Running {
@@ -85,21 +95,24 @@ mod tests {
 
     use super::*;
 
-    fn received(at: &str, file: Option<String>) -> Request {
+    const LATE: &str = "2026-01-31T23:30:00.000000Z";
+
+    fn received(regime: &str, calendar: &str) -> Request {
         Request {
             reference: "OB-2026-000001".to_owned(),
             state: RequestState::Received,
             regime: "gdpr-art17".to_owned(),
             model: "m".to_owned(),
             filed_by: 1,
-            received_at: Micros(at.parse().unwrap()),
+            received_at: Micros(LATE.parse().unwrap()),
             plan_digest: None,
             plan: None,
             refusal_code: None,
             refusal_reason: None,
             held_at: None,
             protocol: None,
-            regime_file: file,
+            regime_file: Some(regime.to_owned()),
+            calendar_file: Some(calendar.to_owned()),
         }
     }
 
@@ -108,27 +121,25 @@ mod tests {
     }
 
     #[test]
-    fn the_file_of_the_day_of_receipt_stays_in_force() {
-        let shipped = file("gdpr-art17").unwrap();
-        let late = "2026-01-31T23:30:00.000000Z";
-        let now = received(late, Some(shipped.to_owned()));
+    fn the_files_of_the_day_of_receipt_stay_in_force() {
+        let RegimeFiles { regime, calendar } = files("gdpr-art17").unwrap();
+        let now = received(regime, calendar);
         assert_eq!(statutory(&now, None).as_deref(), Some("2026-03-02"));
         // There it was February already, whose month ends on a Sunday.
         assert_eq!(statutory(&now, Some("Europe/Berlin")).as_deref(), Some("2026-03-02"));
-        let other = shipped
-            .replace("period = \"P1M\"", "period = \"P20D\"")
-            .replace("by = { period = \"P2M\" }", "by = { period = \"P40D\" }");
-        let before = received(late, Some(other));
-        assert_eq!(statutory(&before, None).as_deref(), Some("2026-02-20"));
-        assert_eq!(statutory(&before, Some("Europe/Berlin")).as_deref(), Some("2026-02-23"));
-        assert_eq!(of(&received(late, None), None).unwrap(), None);
+        let shorter = regime.replace("\"P1M\"", "\"P20D\"").replace("\"P2M\"", "\"P40D\"");
+        assert_eq!(statutory(&received(&shorter, calendar), None).as_deref(), Some("2026-02-20"));
+        assert_eq!(statutory(&received(&shorter, calendar), Some("Europe/Berlin")).as_deref(), Some("2026-02-23"));
+        let feast = format!("{calendar}once = [\"2026-03-02\"]\n");
+        assert_eq!(statutory(&received(regime, &feast), None).as_deref(), Some("2026-03-03"));
+        assert_eq!(of(&Request { regime_file: None, ..now }, None).unwrap(), None);
     }
 
     #[test]
     fn the_refusal_lists_every_regime_that_knows_requests() {
-        let said = file("atlantis").unwrap_err().to_string();
+        let said = files("atlantis").unwrap_err().to_string();
         for name in Regime::shipped_names() {
-            assert_eq!(said.contains(name), file(name).is_ok(), "{name}: {said}");
+            assert_eq!(said.contains(name), files(name).is_ok(), "{name}: {said}");
         }
     }
 }

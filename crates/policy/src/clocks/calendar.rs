@@ -271,16 +271,9 @@ mod tests {
         Calendar::parse(Calendar::shipped(name).unwrap()).unwrap()
     }
 
-    fn off(calendar: &Calendar, year: i16) -> Vec<String> {
-        let days = (0..366).filter_map(|n| later(date(year, 1, 1), n).ok()).filter(|day| day.year() == year);
-        days.filter(|day| !is_weekend(*day) && calendar.is_holiday(*day))
-            .map(|day| day.to_string()[5..].to_owned())
-            .collect()
-    }
-
     #[test]
     fn easter_falls_where_it_fell() {
-        // Of the tables of the U.S. Naval Observatory; 1818 and 2285 are the earliest there is, 1943 and 2038 the latest.
+        // As python-dateutil 2.9 gives them; 1818 and 2285 are the earliest day there is, 1943 and 2038 the latest.
         let known = [
             "1818-03-22",
             "1943-04-25",
@@ -303,35 +296,6 @@ mod tests {
             assert_eq!(shipped(name).name(), name);
             assert!(!shipped(name).source().is_empty());
         }
-    }
-
-    #[test]
-    fn federal_holidays_are_observed_as_the_personnel_office_lists_them() {
-        let calendar = shipped("us-federal");
-        let of_2026 =
-            ["01-01", "01-19", "02-16", "05-25", "06-19", "07-03", "09-07", "10-12", "11-11", "11-26", "12-25"];
-        assert_eq!(off(&calendar, 2026), of_2026);
-        // The first of January 2022 was a Saturday.
-        assert_eq!(off(&calendar, 2021).last().unwrap(), "12-31");
-        assert!(!off(&calendar, 2022).contains(&"01-03".to_owned()));
-        assert!(!off(&calendar, 2020).iter().any(|day| day.starts_with("06-")), "Juneteenth is one since 2021");
-    }
-
-    #[test]
-    fn bank_holidays_on_weekends_move_to_the_next_free_weekday() {
-        let calendar = shipped("uk-england-wales");
-        assert_eq!(off(&calendar, 2026), ["01-01", "04-03", "04-06", "05-04", "05-25", "08-31", "12-25", "12-28"]);
-        assert_eq!(off(&calendar, 2021)[6..], ["12-27", "12-28"]);
-        assert_eq!(
-            off(&calendar, 2022),
-            ["01-03", "04-15", "04-18", "05-02", "06-02", "06-03", "08-29", "09-19", "12-26", "12-27"]
-        );
-    }
-
-    #[test]
-    fn german_holidays_do_not_move() {
-        let calendar = shipped("de-federal");
-        assert_eq!(off(&calendar, 2026), ["01-01", "04-03", "04-06", "05-01", "05-14", "05-25", "12-25"]);
     }
 
     #[test]

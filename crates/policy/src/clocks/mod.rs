@@ -13,7 +13,7 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 pub use calendar::{Calendar, CalendarError};
 pub use clock::{Clock, ClockError, Due, Extension, History, Pause, Start, Stop, earliest};
 pub use period::Period;
-pub use regime::{Regime, RegimeError};
+pub use regime::{Regime, RegimeError, RegimeFiles};
 
 /// The day of a moment, in microseconds since 1970 UTC, where a time zone counts it; in UTC without one.
 ///

@@ -43,6 +43,16 @@ pub struct Regime {
     pub standing: Vec<String>,
 }
 
+/// A regime's file and its calendar's, as they are or were at some time. What is kept of a case is both: a calendar that changes
+/// moves dates as much as a regime does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RegimeFiles<'a> {
+    /// The regime.
+    pub regime: &'a str,
+    /// The calendar that it names.
+    pub calendar: &'a str,
+}
+
 /// A regime's file cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("regime: {0}")]
@@ -95,26 +105,27 @@ impl Regime {
         SHIPPED.into_iter().map(|(name, _)| name)
     }
 
-    /// The file of a shipped regime.
-    pub fn shipped(name: &str) -> Option<&'static str> {
-        SHIPPED.into_iter().find(|(own, _)| *own == name).map(|(_, text)| text)
+    /// The files of a shipped regime.
+    pub fn shipped(name: &str) -> Option<RegimeFiles<'static>> {
+        let (_, regime) = SHIPPED.into_iter().find(|(own, _)| *own == name)?;
+        let calendar = Calendar::shipped(&File::read(regime).ok()?.calendar)?;
+        Some(RegimeFiles { regime, calendar })
     }
 
-    /// Reads a regime's file. Its calendar is a shipped one.
+    /// Reads a regime's files.
     ///
     /// # Errors
-    /// Says which clock makes no sense, or that nobody says where it comes from.
-    pub fn parse(text: &str) -> Result<Self, RegimeError> {
-        let file: File = toml::from_str(text).map_err(|e| RegimeError(e.to_string()))?;
+    /// Says which clock makes no sense, that nobody says where it comes from, or that the calendar is another one.
+    pub fn parse(files: RegimeFiles<'_>) -> Result<Self, RegimeError> {
+        let file = File::read(files.regime)?;
         let refuse = |what: String| RegimeError(format!("{}: {what}", file.name));
         if file.articles.is_empty() || file.review.is_empty() {
             return Err(refuse("articles and review say what it rests on and who has looked at it".to_owned()));
         }
-        let calendar = Calendar::shipped(&file.calendar).ok_or_else(|| {
-            let known: Vec<&str> = Calendar::shipped_names().collect();
-            refuse(format!("there is no calendar {:?}; there are {}", file.calendar, known.join(", ")))
-        })?;
-        let calendar = Calendar::parse(calendar).map_err(|e| refuse(e.to_string()))?;
+        let calendar = Calendar::parse(files.calendar).map_err(|e| refuse(e.to_string()))?;
+        if calendar.name() != file.calendar {
+            return Err(refuse(format!("its calendar is {:?}, and {:?} was given", file.calendar, calendar.name())));
+        }
         let clocks = file.clock.iter().map(Row::read).collect::<Result<Vec<_>, _>>().map_err(refuse)?;
         let mut names = BTreeSet::new();
         if let Some(twice) = clocks.iter().find(|clock| !names.insert(&clock.name)) {
@@ -131,6 +142,12 @@ impl Regime {
     /// A clock by name.
     pub fn clock(&self, name: &str) -> Option<&Clock> {
         self.clocks.iter().find(|clock| clock.name == name)
+    }
+}
+
+impl File {
+    fn read(text: &str) -> Result<Self, RegimeError> {
+        toml::from_str(text).map_err(|e| RegimeError(e.to_string()))
     }
 }
 

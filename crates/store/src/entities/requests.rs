@@ -38,6 +38,8 @@ pub struct Model {
     pub protocol: Option<String>,
     /// The file of the regime as it was when the request was received; none where that was before regimes were data.
     pub regime_file: Option<String>,
+    /// The file of its calendar, likewise.
+    pub calendar_file: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

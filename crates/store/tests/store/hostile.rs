@@ -185,7 +185,14 @@ async fn through(write: &Write, field: &str, text: &str) -> Result<String, Error
             let filed_by = person(write, "nils").await;
             let (regime, sources) =
                 if field == "request regime" { (own, Vec::new()) } else { (String::new(), vec![own]) };
-            let new = NewRequest { regime, regime_file: None, model: MODEL.to_owned(), filed_by, sources };
+            let new = NewRequest {
+                regime,
+                regime_file: None,
+                calendar_file: None,
+                model: MODEL.to_owned(),
+                filed_by,
+                sources,
+            };
             let filed = requests::file(write, new, NOW).await?;
             if field == "request regime" {
                 filed.regime

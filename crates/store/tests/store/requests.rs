@@ -17,8 +17,14 @@ const YEAR_US: i64 = 365 * 24 * 60 * 60 * 1_000_000;
 
 fn new_request(filed_by: i64, sources: &[&str]) -> NewRequest {
     let sources = sources.iter().map(|source| (*source).to_owned()).collect();
-    let regime_file = Some("name = \"gdpr-art17\"\n".to_owned());
-    NewRequest { regime: "gdpr-art17".to_owned(), regime_file, model: MODEL.to_owned(), filed_by, sources }
+    NewRequest {
+        regime: "gdpr-art17".to_owned(),
+        regime_file: Some("name = \"gdpr-art17\"\n".to_owned()),
+        calendar_file: Some("name = \"weekends\"\n".to_owned()),
+        model: MODEL.to_owned(),
+        filed_by,
+        sources,
+    }
 }
 
 #[tokio::test]
@@ -37,6 +43,7 @@ async fn a_filed_request_is_read_as_it_was_filed_and_its_sources_once_each() {
             (MODEL, "gdpr-art17", Micros(NOW))
         );
         assert_eq!(filed.regime_file.as_deref(), Some("name = \"gdpr-art17\"\n"));
+        assert_eq!(filed.calendar_file.as_deref(), Some("name = \"weekends\"\n"));
         assert_eq!((&filed.plan, filed.plan_digest, filed.held_at, &filed.refusal_code), (&None, None, None, &None));
         assert_eq!(requests::get(db, &filed.reference).await.unwrap(), Some(filed.clone()));
         // By bytes, on both databases: capitals first, accents last.

@@ -196,7 +196,8 @@ pub async fn house(db: &Db) {
 pub async fn request(write: &Write) -> String {
     let filed_by = person(write, "nils").await;
     let (regime, sources) = ("gdpr-art17".to_owned(), vec!["anna".to_owned()]);
-    let request = NewRequest { regime, regime_file: None, model: MODEL.to_owned(), filed_by, sources };
+    let request =
+        NewRequest { regime, regime_file: None, calendar_file: None, model: MODEL.to_owned(), filed_by, sources };
     requests::file(write, request, NOW).await.unwrap().reference
 }
 
