@@ -19,12 +19,12 @@ use obelus_policy::Action;
 use obelus_store::{approvals, audit, certificates, requests, statements, verifications};
 use serde_json::json;
 
-use crate::{
-    Deps, case, certificate_files, challenge,
+use crate::{certificate_files, challenge, standing};
+use obelus_casework::{
+    Deps, case,
     durable::write_durably,
     exhibits,
     fault::point,
-    standing,
     transparency::{self, append, sign},
 };
 

@@ -22,12 +22,12 @@ use obelus_ledger::{
 use obelus_model::{ModelRecord, WeightFile, checkpoint_layout};
 use obelus_store::{campaigns, certificates, erasures, models, requests, verifications};
 
-use crate::{
-    Deps, certificate_pdf, challenge,
+use crate::{certificate_pdf, challenge, standing, zeroing::proof_path};
+use obelus_casework::{
+    Deps,
     durable::write_durably,
     exhibits::{self, statement},
-    standing, transparency,
-    zeroing::proof_path,
+    transparency,
 };
 
 /// The files of a certificate beside each other, each named after it.

@@ -11,7 +11,8 @@ use obelus_report::certificate::{CertificatePage, ErasedCopy, Figure, render};
 use obelus_store::{certificates, requests, verifications};
 use obelus_verdict::Protocol;
 
-use crate::{Deps, run_data, verification};
+use crate::{run_data, verification};
+use obelus_casework::Deps;
 
 /// Sets the PDF of a certificate, with its bundle attached under `bundle_name`. The same certificate gives the same bytes.
 ///

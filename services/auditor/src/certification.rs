@@ -23,15 +23,17 @@ use obelus_store::{
 use obelus_verdict::{AttackResult, Protocol, Verdict};
 
 use crate::{
-    Deps,
-    case::SERVICE,
     certificate_files, challenge,
-    exhibits::statement,
-    fault::point,
     living::Attempt,
     standing, targets,
-    transparency::{publish, sign},
     verification::{self, Results},
+};
+use obelus_casework::{
+    Deps,
+    case::SERVICE,
+    exhibits::statement,
+    fault::point,
+    transparency::{publish, sign},
 };
 
 const DAY_US: i64 = 86_400_000_000;

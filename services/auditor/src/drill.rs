@@ -12,12 +12,12 @@ use obelus_verdict::{Condition, Judgement, Protocol, Scope, Scores, Verdict, jud
 use serde::Serialize;
 
 use crate::{
-    Deps,
     measurement::{Before, Setting},
     plan,
     progress::Progress,
     subject::{self, Opened},
 };
+use obelus_casework::Deps;
 
 /// What is offered as the erased model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

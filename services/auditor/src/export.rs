@@ -21,10 +21,8 @@ use obelus_store::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{
-    Deps, NotThere, case, durable::write_durably, fault::point, living::triggers, model_signature, refusal,
-    subject::Opened,
-};
+use crate::{model_signature, subject::Opened};
+use obelus_casework::{Deps, NotThere, case, durable::write_durably, fault::point, triggers};
 
 /// File name of an export's weights.
 pub const WEIGHTS: &str = "model.safetensors";
@@ -79,7 +77,7 @@ pub async fn export(
 ) -> Result<Exported> {
     let person = case::permitted(deps, by, Action::Export, None).await?;
     let row = models::get(&deps.db, model).await?.ok_or_else(|| NotThere::model(model))?;
-    refusal::trained(&row)?;
+    case::trained(&row)?;
     let folder = destination(deps, out)?;
     // Held until the folder stands: a takedown waits for it, and then finds it registered.
     let _writing = lock(deps, model, false)?;

@@ -21,10 +21,11 @@ use obelus_store::{
     sources::Source,
 };
 
-use crate::{
+use crate::pool;
+use obelus_casework::{
     Deps,
     fault::point,
-    manifest_tree, pool,
+    manifest_tree,
     transparency::{publish, sign},
 };
 

@@ -14,7 +14,8 @@ use obelus_model::SourceMask;
 use obelus_verdict::{Condition, Protocol, Scope, Scores};
 use serde::{Deserialize, Serialize};
 
-use crate::{Deps, progress::Progress, subject::Opened};
+use crate::{progress::Progress, subject::Opened};
+use obelus_casework::Deps;
 
 /// What is recorded before an erasure, because the erasure destroys it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -21,12 +21,11 @@ use obelus_policy::Action;
 use obelus_store::models;
 
 use crate::{
-    Deps, NotThere, case,
-    durable::write_durably,
     export::{self, LOCK},
     model_statement,
     subject::Opened,
 };
+use obelus_casework::{Deps, NotThere, case, durable::write_durably};
 
 /// The signature of the generation that is being put in place.
 pub(crate) const NEXT: &str = "model.next.sig";

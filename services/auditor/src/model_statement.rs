@@ -15,7 +15,7 @@ use obelus_ledger::{
 };
 use obelus_store::{erasures, log, models, models::ModelStatus};
 
-use crate::{Deps, NotThere, case, durable::write_durably, exhibits, transparency};
+use obelus_casework::{Deps, NotThere, case, durable::write_durably, exhibits, transparency};
 
 /// Its name in the folder of a model.
 pub const FILE_NAME: &str = "model.sigstore.json";

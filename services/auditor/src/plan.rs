@@ -12,11 +12,8 @@ use obelus_verdict::Protocol;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::{
-    Deps, case,
-    living::{self, triggers},
-    subject::Opened,
-};
+use crate::{living, subject::Opened};
+use obelus_casework::{Deps, case, triggers};
 
 /// A surviving source and what it loses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

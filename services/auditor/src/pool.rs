@@ -7,7 +7,7 @@ use obelus_ledger::statement::{self as statements, PoolExtension, Statement, Sub
 use obelus_model::PoolSegment;
 use obelus_store::{Micros, Sha256, Write, audit, campaigns::Campaign, pool_extensions};
 
-use crate::{
+use obelus_casework::{
     Deps,
     transparency::{publish, sign},
 };

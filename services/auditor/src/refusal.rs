@@ -6,7 +6,7 @@
 
 use std::{fs, io::ErrorKind};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use obelus_store::{
     Read, audit, baselines,
     baselines::BaselineEnd,
@@ -16,7 +16,8 @@ use obelus_store::{
 };
 use serde_json::json;
 
-use crate::{Deps, case::SERVICE, export::LOCK, fault::point};
+use crate::export::LOCK;
+use obelus_casework::{Deps, case::SERVICE, fault::point};
 
 /// What a training reads.
 pub(crate) struct Reads<'a> {
@@ -134,18 +135,4 @@ async fn remove_files(deps: &Deps, name: &str) -> Result<()> {
         copies::record_destruction(&write, copy.id, deps.now()).await?;
     }
     Ok(write.commit().await?)
-}
-
-/// Makes sure that a model was trained to its end.
-///
-/// # Errors
-/// When it is being trained, or its training was given up.
-pub(crate) fn trained(row: &Model) -> Result<()> {
-    ensure!(row.status != ModelStatus::Training, "model {} is still being trained", row.name);
-    ensure!(
-        row.status != ModelStatus::Refused,
-        "the training of {} was given up, because it read a source that must not be trained on",
-        row.name
-    );
-    Ok(())
 }

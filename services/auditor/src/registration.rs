@@ -21,10 +21,12 @@ use obelus_store::{
 };
 
 use crate::{
-    Deps, NotThere,
     manifest::{self, NewSource},
     pool,
     refusal::{self, Reads},
+};
+use obelus_casework::{
+    Deps, NotThere,
     transparency::{publish, sign},
 };
 

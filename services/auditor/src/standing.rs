@@ -14,7 +14,8 @@ use obelus_ledger::{
     verify::{Check, Input, verify},
 };
 
-use crate::{Deps, certificate_files::CertificateFiles, exhibits};
+use crate::certificate_files::CertificateFiles;
+use obelus_casework::{Deps, exhibits};
 
 /// Why a file does not verify, in the verifier's words; none when it does.
 ///

@@ -21,17 +21,20 @@ use obelus_verdict::Protocol;
 use serde::Serialize;
 
 use crate::{
-    Deps, adaptation, case, exhibits, export,
-    fault::point,
-    living::triggers,
+    adaptation, export,
     measurement::{Before, Setting},
     model_signature, model_statement,
     plan::{self, Plan},
     progress::Progress,
     subject::{self, Opened},
     targets::{self, Evidence},
-    transparency::{publish, sign},
     zeroing::{begin, finish, proof_path, struck, zero},
+};
+use obelus_casework::{
+    Deps, case, exhibits,
+    fault::point,
+    transparency::{publish, sign},
+    triggers,
 };
 
 /// The level that this release reaches: zeroed or destroyed in every registered copy of the weights that was found.

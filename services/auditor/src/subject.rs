@@ -10,10 +10,8 @@ use obelus_store::{models, models::ModelStatus, sources};
 use obelus_verdict::Condition;
 use tch::Device;
 
-use crate::{
-    Deps, NotThere, refusal,
-    registration::{Assigned, registered},
-};
+use crate::registration::{Assigned, registered};
+use obelus_casework::{Deps, NotThere, case};
 
 /// A model with its record, corpus, tokenizer and sources.
 pub struct Opened {
@@ -42,7 +40,7 @@ impl Opened {
         let row = models::get(&deps.db, name).await?;
         let row = row.ok_or_else(|| NotThere::model(name))?;
         let folder = deps.data.model(name);
-        refusal::trained(&row)?;
+        case::trained(&row)?;
         match row.status {
             ModelStatus::Ready | ModelStatus::Training | ModelStatus::Refused => {}
             ModelStatus::Striking => anyhow::bail!(

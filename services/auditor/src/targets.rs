@@ -23,14 +23,12 @@ use obelus_store::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Deps,
-    durable::write_durably,
     export::{WEIGHTS, discard, partial},
-    fault::point,
     model_signature,
     registration::Assigned,
     strike::LEVEL,
 };
+use obelus_casework::{Deps, durable::write_durably, fault::point};
 
 /// What statements call the exports that were looked for in vain.
 pub(crate) const NOT_FOUND: &str = "exports-not-found";

@@ -18,11 +18,10 @@ use obelus_store::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    Deps, export,
+use crate::{export, model_signature, model_statement, refusal, refusal::Refused};
+use obelus_casework::{
+    Deps,
     fault::point,
-    model_signature, model_statement, refusal,
-    refusal::Refused,
     transparency::{publish, sign},
 };
 

@@ -21,13 +21,15 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use crate::{
-    Deps, case, exhibits,
-    fault::point,
     living::Circumstances,
     measurement::{After, Before, Setting},
     plan,
     progress::Progress,
     subject::{self, Opened},
+};
+use obelus_casework::{
+    Deps, case, exhibits,
+    fault::point,
     transparency::{publish, sign},
 };
 

@@ -21,16 +21,13 @@ use obelus_store::{
 };
 
 use crate::{
-    Deps, adaptation,
-    durable::write_durably,
-    export,
-    fault::point,
-    model_signature,
+    adaptation, export, model_signature,
     plan::{self, Plan},
     registration::Assigned,
     targets::{self, Strike, Trees},
     training::keep,
 };
+use obelus_casework::{Deps, durable::write_durably, fault::point};
 
 /// Puts the row proof on disk, then takes the step from which there is no way back. Gives the tree before.
 pub(crate) async fn begin(deps: &Deps, executor: &str, plan: &Plan) -> Result<WeightTree> {

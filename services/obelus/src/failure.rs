@@ -5,7 +5,8 @@ use std::{
     process::ExitCode,
 };
 
-use obelus_auditor::{NotThere, baselines::BadBaseline, custody::Refused, living::BadSchedule};
+use obelus_auditor::{baselines::BadBaseline, living::BadSchedule};
+use obelus_casework::{NotThere, custody::Refused};
 use obelus_corpus::{LibraryError, ingest::IngestError};
 use obelus_ledger::sealed_probes::SealError;
 use obelus_model::ModelError;

@@ -3,7 +3,7 @@
 use std::{fs, path::Path, sync::Arc};
 
 use anyhow::{Context as _, Result};
-use obelus_auditor::{
+use obelus_casework::{
     Deps, Settings,
     case::{OWNER, OWNER_ROLES, SERVICE, SERVICE_ROLES},
     keyring::{Keyring, PASSPHRASE_VARIABLE, Passphrase},

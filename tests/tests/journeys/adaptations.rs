@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use obelus_auditor::fault::ADAPTATION_POINTS;
+use obelus_casework::fault::ADAPTATION_POINTS;
 use obelus_model::WeightFile;
 use serde_json::Value;
 

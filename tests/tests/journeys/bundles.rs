@@ -3,7 +3,7 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use obelus_auditor::fault::BUNDLE_POINTS;
+use obelus_casework::fault::BUNDLE_POINTS;
 
 use crate::installation::{Ended, Installation};
 

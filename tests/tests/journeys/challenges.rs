@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use obelus_auditor::fault::CHALLENGE_POINTS;
+use obelus_casework::fault::CHALLENGE_POINTS;
 use obelus_core::Digest;
 use obelus_ledger::sealed_probes::{self, ProbeKey};
 use serde_json::{Value, json};

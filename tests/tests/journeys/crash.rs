@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use obelus_auditor::fault::POINTS;
+use obelus_casework::fault::POINTS;
 
 use crate::installation::{Installation, MODEL};
 

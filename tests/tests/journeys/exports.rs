@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use obelus_auditor::fault::{DESTRUCTION_POINTS, EXPORT_POINTS};
+use obelus_casework::fault::{DESTRUCTION_POINTS, EXPORT_POINTS};
 use obelus_model::WeightFile;
 use serde_json::Value;
 

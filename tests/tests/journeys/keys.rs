@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use obelus_auditor::fault::KEY_POINTS;
+use obelus_casework::fault::KEY_POINTS;
 use serde_json::Value;
 
 use crate::installation::{Installation, MODEL};

@@ -9,12 +9,12 @@ use std::{
     time::Duration,
 };
 
-use obelus_auditor::{
+use obelus_auditor::living::{self, Options};
+use obelus_casework::{
     Deps, Settings,
     case::SERVICE,
     fault::LIVING_POINTS,
     keyring::{Keyring, Passphrase},
-    living::{self, Options},
     transparency::Sequencer,
 };
 use obelus_core::{Clock as _, DataDirectory, SystemClock, Timestamp};

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use obelus_auditor::fault::LOG_POINTS;
+use obelus_casework::fault::LOG_POINTS;
 use obelus_testkit::databases;
 use serde_json::Value;
 

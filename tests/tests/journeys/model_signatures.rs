@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use obelus_auditor::fault::EXPORT_STRIKE_POINTS;
+use obelus_casework::fault::EXPORT_STRIKE_POINTS;
 use obelus_ledger::{bundle::Bundle, canonical, certificate::CertificateDocument};
 use serde_json::Value;
 

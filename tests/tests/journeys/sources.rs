@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use obelus_auditor::fault::REGISTRATION_POINTS;
+use obelus_casework::fault::REGISTRATION_POINTS;
 
 use crate::installation::{CORPUS, Installation, MODEL};
 

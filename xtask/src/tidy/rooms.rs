@@ -8,11 +8,12 @@ use serde_json::Value;
 use super::Finding;
 
 /// The layers, lowest first. A room may use rooms of its own layer and of those before it.
-const LAYERS: [&[&str]; 5] = [
+const LAYERS: [&[&str]; 6] = [
     &["obelus-core"],
     &["obelus-mask"],
     &["obelus-model", "obelus-verdict", "obelus-ledger", "obelus-corpus", "obelus-collective", "obelus-migrations"],
     &["obelus-store", "obelus-policy", "obelus-attack", "obelus-report", "obelus-search", "obelus-api"],
+    &["obelus-casework"],
     &["obelus-portal", "obelus-auditor", "obelus-host", "obelus-trainer", "obelus-verify", "obelus"],
 ];
 
@@ -49,11 +50,12 @@ const NAMED_ONLY_BY: [(&str, &[&str]); 8] = [
 ];
 
 /// Packages that must be nowhere below a room: it has to build and be trusted without them.
-const NEVER_REACHED: [(&str, &[&str]); 5] = [
+const NEVER_REACHED: [(&str, &[&str]); 6] = [
     ("obelus-verify", &["torch-sys", "sea-orm", "sqlx-core", "tokio", "hyper"]),
     ("obelus-ledger", &["torch-sys", "sea-orm", "sqlx-core", "tokio", "hyper"]),
     ("obelus-verdict", &["torch-sys", "sea-orm", "sqlx-core", "tokio", "hyper"]),
     ("obelus-core", &["torch-sys", "sea-orm", "sqlx-core", "tokio", "hyper"]),
+    ("obelus-casework", &["torch-sys"]),
     ("obelus-portal", &["torch-sys"]),
 ];
 

@@ -10,12 +10,12 @@ use obelus_store::{adaptations::AdaptationKind, campaigns};
 
 use super::{Begun, begin, hold};
 use crate::{
-    Deps, NotThere,
     manifest::{self, NewSource},
     pool,
     registration::{register_corpus, registered},
     subject::Opened,
 };
+use obelus_casework::{Deps, NotThere};
 
 /// Where the sinks of a source that comes later lie.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -22,7 +22,7 @@ use obelus_store::{
 };
 
 use super::{Begun, NEXT_RECORD};
-use crate::{Deps, durable::write_durably, exhibits};
+use obelus_casework::{Deps, durable::write_durably, exhibits};
 
 /// Names of an adaptation's files in the folder of certificates.
 pub(super) struct Files {

@@ -36,10 +36,8 @@ pub use self::{
     proofs::finish,
     repair::{Figures, measure, repair},
 };
-use crate::{
-    Deps, NotThere, case, certificate_files, export, fault::point, model_signature, model_statement, refusal,
-    subject::Opened,
-};
+use crate::{certificate_files, export, model_signature, model_statement, subject::Opened};
+use obelus_casework::{Deps, NotThere, case, fault::point};
 
 /// The record of the generation that is being put in place.
 const NEXT_RECORD: &str = "model.next.json";
@@ -102,7 +100,7 @@ struct Held {
 async fn hold(deps: &Deps, by: &str, model: &str) -> Result<Held> {
     case::permitted(deps, by, Action::Register, None).await?;
     let row = models::get(&deps.db, model).await?.ok_or_else(|| NotThere::model(model))?;
-    refusal::trained(&row)?;
+    case::trained(&row)?;
     ensure!(row.control.is_none(), "model {model} is a control without sinks: there is nothing to adapt");
     ensure!(
         row.baseline_of.is_none(),

@@ -21,14 +21,16 @@ use super::{
     settle, started,
 };
 use crate::{
-    Deps,
-    durable::write_durably,
-    fault::point,
-    living::triggers,
     model_signature,
     plan::neurons_digest,
     training::{code, configuration, keep, recipe},
+};
+use obelus_casework::{
+    Deps,
+    durable::write_durably,
+    fault::point,
     transparency::{publish, sign},
+    triggers,
 };
 
 /// Digests of what else the statement names.

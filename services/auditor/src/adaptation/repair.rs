@@ -10,7 +10,8 @@ use obelus_verdict::{Condition, ConditionSummary, Protocol, Scope, summarise};
 use serde::Serialize;
 
 use super::{Begun, begin, hold};
-use crate::{Deps, subject::Opened};
+use crate::subject::Opened;
+use obelus_casework::Deps;
 
 /// Prepares to repair a model.
 ///

@@ -13,7 +13,7 @@ use obelus_store::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Deps, NotThere};
+use obelus_casework::{Deps, NotThere};
 
 /// A retrain, trained or to be trained.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -19,7 +19,8 @@ use obelus_store::{
 use serde::Serialize;
 
 use super::panel;
-use crate::{Deps, NotThere, case, registration, subject::Opened};
+use crate::{registration, subject::Opened};
+use obelus_casework::{Deps, NotThere, case};
 
 /// Retrains that make no sense were asked for; the text says why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

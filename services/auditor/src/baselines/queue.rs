@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{Missing, Proposal, sweep};
-use crate::{Deps, NotThere, case};
+use obelus_casework::{Deps, NotThere, case};
 
 /// How retrains are trained, as worked out from their model, and what that was said to cost.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,8 @@ use obelus_store::{
     models::{self, ModelStatus},
 };
 
-use crate::{Deps, export, refusal};
+use crate::{export, refusal};
+use obelus_casework::Deps;
 
 /// Gives up every retrain that nobody is training and that reads what must not be trained on, and removes what is left of
 /// those that were given up before.

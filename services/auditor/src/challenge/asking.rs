@@ -11,10 +11,10 @@ use obelus_verdict::{Challenged, Condition, Protocol, Scope, Scores, challenged}
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Deps,
     subject::{self, Opened},
     verification,
 };
+use obelus_casework::Deps;
 
 /// The format name of results.
 pub const FORMAT: &str = "obelus-blind-challenge-results/v1";

@@ -19,7 +19,8 @@ use obelus_store::{
 };
 
 use super::stored;
-use crate::{Deps, durable::write_durably, exhibits, standing, transparency};
+use crate::standing;
+use obelus_casework::{Deps, durable::write_durably, exhibits, transparency};
 
 /// The files of a challenge beside each other, each named after it.
 #[derive(Clone, Debug, PartialEq, Eq)]

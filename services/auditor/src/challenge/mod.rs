@@ -32,10 +32,10 @@ pub use asking::{FORMAT, Results};
 pub use files::ChallengeFiles;
 pub(crate) use files::{countable, hand_out};
 
-use crate::{
-    Deps, case, export,
+use crate::{export, subject::Opened};
+use obelus_casework::{
+    Deps, case,
     fault::point,
-    subject::Opened,
     transparency::{publish, sign},
 };
 

@@ -24,7 +24,8 @@ use tokio::{
 };
 
 use super::{Attempt, Outcome, worker::is_lost};
-use crate::{Deps, export, fault::point, refusal};
+use crate::{export, refusal};
+use obelus_casework::{Deps, fault::point};
 
 /// Whether it was cancelled is looked for this often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -8,7 +8,8 @@ use obelus_store::{copies, verifications::Run};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::{Deps, subject::Opened};
+use crate::subject::Opened;
+use obelus_casework::Deps;
 
 /// Digests of everything that, when it changes, makes a certificate be verified again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

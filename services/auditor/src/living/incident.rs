@@ -6,8 +6,7 @@ use obelus_policy::Action;
 use obelus_store::{audit, incidents, incidents::Incident};
 use serde_json::json;
 
-use super::triggers;
-use crate::{Deps, NotThere, case};
+use obelus_casework::{Deps, NotThere, case, triggers};
 
 /// Closes an incident. What it found is accepted: the case is verified again, and its certificate is renewed unless it has
 /// become worse than that.

@@ -1,7 +1,7 @@
 //! What becomes of certificates after they were issued: they are verified again, on a schedule and whenever something
 //! changed that they rest on, and then renewed or suspended; or they end.
 //!
-//! Here: whether one has ended or rests on a key that was revoked. `triggers.rs` puts work into the queue, `schedule.rs`
+//! Here: whether one has ended or rests on a key that was revoked. `program.rs` notices other attacks, `schedule.rs`
 //! says when it is due, `worker.rs` does it, `reverification.rs` is the work, `status.rs` tells everybody. The worker also
 //! trains the retrains that verifications compare with (`baseline.rs`). Not here: the
 //! first verification of a takedown (`verification.rs`).
@@ -9,10 +9,10 @@
 mod baseline;
 mod circumstances;
 mod incident;
+mod program;
 mod reverification;
 mod schedule;
 mod status;
-pub(crate) mod triggers;
 mod worker;
 
 use anyhow::{Context as _, Result};
@@ -31,7 +31,7 @@ pub use self::{
     worker::{Done, Options, Outcome, retry, run},
 };
 pub(crate) use self::{circumstances::Circumstances, reverification::Attempt};
-use crate::{Deps, case::SERVICE, exhibits};
+use obelus_casework::{Deps, case::SERVICE, exhibits};
 
 /// Certificates read at once.
 const PAGE: u64 = 1000;

@@ -27,12 +27,14 @@ use serde_json::{Value, json};
 
 use super::{Circumstances, Outcome};
 use crate::{
-    Deps, case, certificate_files, certification, export,
-    fault::point,
-    standing,
+    certificate_files, certification, export, standing,
     subject::Opened,
-    transparency::{publish, sign},
     verification::{self, Results},
+};
+use obelus_casework::{
+    Deps, case,
+    fault::point,
+    transparency::{publish, sign},
 };
 
 /// How long a change of this attempt may keep the job.

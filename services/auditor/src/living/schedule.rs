@@ -20,7 +20,7 @@ use obelus_store::{
 use obelus_verdict::Protocol;
 use serde_json::json;
 
-use crate::{Deps, NotThere, case};
+use obelus_casework::{Deps, NotThere, case};
 
 /// Most missed times that are counted; there may be millions.
 const MOST_COUNTED: usize = 1000;

@@ -18,7 +18,7 @@ use obelus_store::{
 };
 
 use super::{all, valid_until};
-use crate::{
+use obelus_casework::{
     Deps, exhibits,
     fault::point,
     transparency::{self, publish, sign},

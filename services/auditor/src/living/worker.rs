@@ -18,11 +18,12 @@ use tokio::sync::{Notify, watch};
 use tokio_cron_scheduler::{Job as Tick, JobScheduler};
 
 use super::{
-    Settled, baseline, expire,
+    Settled, baseline, expire, program,
     reverification::{Attempt, reverify},
-    schedule, settle, triggers,
+    schedule, settle,
 };
-use crate::{Deps, NotThere, baselines, case, fault::point};
+use crate::baselines;
+use obelus_casework::{Deps, NotThere, case, fault::point, triggers};
 
 /// What nobody wakes the worker for is looked for this often: changes by other processes, and ends of certificates.
 const LOOK_EVERY: Duration = Duration::from_secs(20);
@@ -93,7 +94,7 @@ pub async fn run(
     case::permitted(deps, &options.by, Action::Reverify, None).await?;
     let woken = Arc::new(Notify::new());
     let mut ticker = Ticker::default();
-    triggers::program_changed(deps).await?;
+    program::changed(deps).await?;
     loop {
         schedule::tick(deps).await?;
         point("ticks-made");

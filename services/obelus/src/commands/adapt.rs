@@ -3,11 +3,8 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
-use obelus_auditor::{
-    Deps,
-    adaptation::{self, Begun, Ended, Figures, Rows},
-    case::OWNER,
-};
+use obelus_auditor::adaptation::{self, Begun, Ended, Figures, Rows};
+use obelus_casework::{Deps, case::OWNER};
 use obelus_corpus::{Corpus, Library, Tokenizer};
 use obelus_model::ModelRecord;
 use obelus_trainer::{AdaptationOrder, Length};

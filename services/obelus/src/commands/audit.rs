@@ -4,13 +4,15 @@ use std::{fs, path::Path};
 
 use anyhow::Result;
 use obelus_auditor::{
-    Deps, audit_bundle,
-    case::{OWNER, SERVICE},
-    certification,
+    audit_bundle, certification,
     drill::{self, Drilled},
-    durable::write_durably,
     living, run_data,
     verification::{self, Results},
+};
+use obelus_casework::{
+    Deps,
+    case::{OWNER, SERVICE},
+    durable::write_durably,
 };
 use obelus_core::Digest;
 use obelus_verdict::{AttackResult, Interval, Outcome, Protocol, Verdict};

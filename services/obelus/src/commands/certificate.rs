@@ -4,12 +4,10 @@ use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
 use obelus_auditor::{
-    Deps,
     certificate_files::{self, CertificateFiles},
-    challenge,
-    durable::write_durably,
-    living,
+    challenge, living,
 };
+use obelus_casework::{Deps, durable::write_durably};
 use obelus_ledger::{
     bundle::Bundle,
     canonical,

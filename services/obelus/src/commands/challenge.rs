@@ -9,11 +9,8 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use obelus_auditor::{
-    Deps, case,
-    case::OWNER,
-    challenge::{self, ChallengeFiles, Results},
-};
+use obelus_auditor::challenge::{self, ChallengeFiles, Results};
+use obelus_casework::{Deps, case, case::OWNER};
 use obelus_core::Digest;
 use obelus_corpus::probe;
 use obelus_ledger::sealed_probes::{self, MOST_PROBE_BYTES, MOST_SEALED_BYTES, ProbeKey};

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, num::NonZeroU64};
 
 use anyhow::Result;
-use obelus_auditor::{Deps, registration::register_corpus};
+use obelus_auditor::registration::register_corpus;
+use obelus_casework::Deps;
 use obelus_corpus::{
     Corpus as Opened, Library, clusters, generator,
     ingest::{self, IngestOptions, Skipped, SourceBy},

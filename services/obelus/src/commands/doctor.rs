@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use obelus_auditor::{Deps, transparency};
+use obelus_casework::{Deps, transparency};
 use obelus_collective::{CudaLibrary, load_cuda};
 use obelus_ledger::keys::Role;
 use obelus_trainer::cpu_multiplies_bfloat16;

@@ -2,7 +2,8 @@
 
 use anyhow::{Context as _, Result};
 use obelus_attack::Materials;
-use obelus_auditor::{Deps, subject::Opened};
+use obelus_auditor::subject::Opened;
+use obelus_casework::Deps;
 use obelus_model::{Prompt, Router, Sampling, Transformer, generate, pooled_feature};
 use serde_json::json;
 use tch::Device;

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
-use obelus_auditor::{
+use obelus_casework::{
     Deps,
     case::OWNER,
     custody::{self, Reason, Which},

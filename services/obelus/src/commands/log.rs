@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
-use obelus_auditor::{Deps, durable::write_durably, transparency};
+use obelus_casework::{Deps, durable::write_durably, transparency};
 use obelus_ledger::{tlog_proof::TlogProof, verify};
 use obelus_store::log::leaf;
 use serde_json::json;

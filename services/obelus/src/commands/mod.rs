@@ -24,7 +24,7 @@ mod takedown;
 mod train;
 
 use anyhow::Result;
-use obelus_auditor::transparency;
+use obelus_casework::transparency;
 use serde_json::json;
 
 use crate::{

@@ -4,11 +4,10 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use obelus_auditor::{
-    Deps, NotThere,
-    case::OWNER,
     export::{self, Part},
     model_signature,
 };
+use obelus_casework::{Deps, NotThere, case::OWNER};
 use obelus_ledger::model_signing;
 use obelus_model::{ModelRecord, Rounding, WeightFile, WeightTree};
 use obelus_store::models;

@@ -1,7 +1,7 @@
 //! `obelus person`.
 
 use anyhow::Result;
-use obelus_auditor::{
+use obelus_casework::{
     Deps,
     case::{OWNER, permitted},
 };

@@ -1,7 +1,8 @@
 //! `obelus request`.
 
 use anyhow::Result;
-use obelus_auditor::{Deps, case, case::OWNER, challenge, clocks};
+use obelus_auditor::challenge;
+use obelus_casework::{Deps, case, case::OWNER, clocks};
 use obelus_store::{approvals, blind_challenges, models, persons, requests, requests::Request as Row};
 use serde_json::{Value, json};
 

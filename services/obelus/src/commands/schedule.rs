@@ -3,10 +3,10 @@
 use std::{ffi::OsString, time::Duration};
 
 use anyhow::{Context as _, Result};
-use obelus_auditor::{
+use obelus_auditor::living::{self, Done, Options, What};
+use obelus_casework::{
     Deps,
     case::{OWNER, SERVICE},
-    living::{self, Done, Options, What},
 };
 use obelus_store::{incidents, jobs, jobs::JobState, schedules};
 use serde_json::{Value, json};

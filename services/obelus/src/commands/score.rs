@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
 use obelus_attack::{Erased, Materials, Measurement, Salt, Strike, unwatched};
-use obelus_auditor::{Deps, subject, subject::Opened};
+use obelus_auditor::{subject, subject::Opened};
+use obelus_casework::Deps;
 use obelus_corpus::{Probe, probe};
 use obelus_verdict::{Condition, FactScore, Passage, PassageScore, Protocol, Scope, Scores, choice, log_truth_ratio};
 use serde_json::{Map, Value, json};

@@ -1,7 +1,8 @@
 //! `obelus source`.
 
 use anyhow::{Context as _, Result};
-use obelus_auditor::{Deps, NotThere, provenance, registration::Assigned};
+use obelus_auditor::registration::Assigned;
+use obelus_casework::{Deps, NotThere, provenance};
 use obelus_corpus::{Library, clusters};
 use obelus_ledger::manifest_proof::presence_file;
 use obelus_model::ModelRecord;

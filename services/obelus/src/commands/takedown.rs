@@ -1,7 +1,8 @@
 //! `obelus takedown`.
 
 use anyhow::Result;
-use obelus_auditor::{Deps, case, case::OWNER, plan, strike};
+use obelus_auditor::{plan, strike};
+use obelus_casework::{Deps, case, case::OWNER};
 use obelus_verdict::Protocol;
 use serde_json::json;
 

@@ -4,10 +4,12 @@ use std::{collections::BTreeSet, fs, ops::ControlFlow, path::PathBuf, time::Dura
 
 use anyhow::{Context as _, Result, bail, ensure};
 use obelus_auditor::{
-    Deps, NotThere,
-    case::{OWNER, permitted},
     registration::{self, NewModel, Registered},
     training,
+};
+use obelus_casework::{
+    Deps, NotThere,
+    case::{OWNER, permitted},
 };
 use obelus_core::{Digest, Timestamp};
 use obelus_corpus::{Corpus, Library};

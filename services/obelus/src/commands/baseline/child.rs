@@ -12,7 +12,8 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use obelus_auditor::{Deps, NotThere, case::permitted, living::Steps};
+use obelus_auditor::living::Steps;
+use obelus_casework::{Deps, NotThere, case::permitted};
 use obelus_model::Progress;
 use obelus_policy::Action;
 use obelus_store::{baselines, models};

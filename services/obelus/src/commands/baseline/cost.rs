@@ -9,10 +9,10 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use obelus_auditor::{
-    Deps, NotThere,
     baselines::{How, Proposal},
     registration::registered,
 };
+use obelus_casework::{Deps, NotThere};
 use obelus_corpus::{Corpus, Library};
 use obelus_model::{Control, Measured, ModelRecord, WeightTree};
 use obelus_store::models;

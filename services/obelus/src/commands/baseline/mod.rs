@@ -4,11 +4,8 @@ mod child;
 mod cost;
 
 use anyhow::{Result, bail};
-use obelus_auditor::{
-    Deps,
-    baselines::{self, Leaves, Listed, Proposal, Wanted},
-    case::OWNER,
-};
+use obelus_auditor::baselines::{self, Leaves, Listed, Proposal, Wanted};
+use obelus_casework::{Deps, case::OWNER};
 use serde_json::{Value, json};
 
 use self::cost::Cost;

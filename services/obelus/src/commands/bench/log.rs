@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use obelus_auditor::{
+use obelus_casework::{
     Deps,
     transparency::{Signed, append, prove, sign},
 };

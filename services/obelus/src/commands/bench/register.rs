@@ -9,7 +9,8 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use obelus_auditor::{Deps, provenance, registration::register_sources};
+use obelus_auditor::registration::register_sources;
+use obelus_casework::{Deps, provenance};
 use obelus_core::Digest;
 use obelus_corpus::SourceInfo;
 use obelus_ledger::{

@@ -7,10 +7,11 @@ use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use obelus_auditor::{
-    Deps, case, certification, plan, strike,
+    certification, plan, strike,
     subject::Opened,
     verification::{self, Results, Table},
 };
+use obelus_casework::{Deps, case};
 use obelus_corpus::{Library, generator};
 use obelus_store::{models, persons, requests::RequestState};
 use obelus_verdict::{Condition, FactKind, Interval, Protocol, Scores, log_truth_ratio};

@@ -1,7 +1,8 @@
 //! What the reader sees of the model: answers to probes, and continuations with the source's sinks on and off.
 
 use anyhow::{Context as _, Result};
-use obelus_auditor::{Deps, subject::Opened};
+use obelus_auditor::subject::Opened;
+use obelus_casework::Deps;
 use obelus_corpus::{Probe, ProbeKind};
 use obelus_model::{Prompt, Sampling, SourceMask, Transformer, generate, score_spans};
 use tch::Device;

@@ -6,7 +6,7 @@
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use obelus_auditor::Deps;
+use obelus_casework::Deps;
 use obelus_store::{models, models::ModelStatus};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},

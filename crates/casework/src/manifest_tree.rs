@@ -37,7 +37,7 @@ type ReadAt = Box<dyn Fn(u64, &mut [u8]) -> io::Result<()> + Send + Sync>;
 ///
 /// # Errors
 /// When the folder cannot be made.
-pub(crate) fn sorter(deps: &Deps, lineage: &str) -> Result<Sorter<File, impl FnMut() -> io::Result<File>>> {
+pub fn sorter(deps: &Deps, lineage: &str) -> Result<Sorter<File, impl FnMut() -> io::Result<File>>> {
     let folder = deps.data.manifests(lineage);
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     Ok(Sorter::new(RUN, move || tempfile::tempfile_in(&folder)))
@@ -47,12 +47,7 @@ pub(crate) fn sorter(deps: &Deps, lineage: &str) -> Result<Sorter<File, impl FnM
 ///
 /// # Errors
 /// When the database fails.
-pub(crate) async fn sort_registered<F>(
-    deps: &Deps,
-    lineage: &str,
-    generation: i64,
-    sorter: &mut Sorter<File, F>,
-) -> Result<()>
+pub async fn sort_registered<F>(deps: &Deps, lineage: &str, generation: i64, sorter: &mut Sorter<File, F>) -> Result<()>
 where
     F: FnMut() -> io::Result<File>,
 {
@@ -68,11 +63,11 @@ where
 }
 
 /// A tree that was written and is not in its place yet.
-pub(crate) struct Draft {
+pub struct Draft {
     partial: PathBuf,
     path: PathBuf,
     /// The root over its entries.
-    pub(crate) root: Digest,
+    pub root: Digest,
     _alone: File,
 }
 
@@ -80,7 +75,7 @@ pub(crate) struct Draft {
 ///
 /// # Errors
 /// When an entry comes twice, or the folder has no room.
-pub(crate) fn write(
+pub fn write(
     deps: &Deps,
     lineage: &str,
     generation: i64,
@@ -117,12 +112,12 @@ impl Draft {
     ///
     /// # Errors
     /// When the folder cannot be written.
-    pub(crate) fn keep(self) -> Result<()> {
+    pub fn keep(self) -> Result<()> {
         fs::rename(&self.partial, &self.path).with_context(|| format!("cannot put {} in place", self.path.display()))
     }
 
     /// Removes it again.
-    pub(crate) fn discard(self) {
+    pub fn discard(self) {
         // What stays is written over by the next one.
         let _ = fs::remove_file(&self.partial);
     }
@@ -133,7 +128,7 @@ fn path(deps: &Deps, lineage: &str, generation: i64) -> PathBuf {
 }
 
 /// Removes the tree of an earlier manifest. It is made again when a proof is asked for.
-pub(crate) fn forget(deps: &Deps, lineage: &str, generation: i64) {
+pub fn forget(deps: &Deps, lineage: &str, generation: i64) {
     let path = path(deps, lineage, generation);
     if let Err(error) = fs::remove_file(&path)
         && error.kind() != ErrorKind::NotFound
@@ -143,10 +138,10 @@ pub(crate) fn forget(deps: &Deps, lineage: &str, generation: i64) {
 }
 
 /// A signed manifest, to make proofs from.
-pub(crate) struct SignedManifest<'d> {
+pub struct SignedManifest<'d> {
     deps: &'d Deps,
     /// Its row.
-    pub(crate) row: manifests::Manifest,
+    pub row: manifests::Manifest,
     count: u64,
     root: Digest,
     tree: ManifestTree<ReadAt>,
@@ -157,7 +152,7 @@ impl<'d> SignedManifest<'d> {
     ///
     /// # Errors
     /// When there is no such manifest, or its records do not give the root that was signed.
-    pub(crate) async fn open(deps: &'d Deps, stated: &Digest) -> Result<Self> {
+    pub async fn open(deps: &'d Deps, stated: &Digest) -> Result<Self> {
         let row = manifests::stated(&deps.db, stated).await?;
         let row = row.with_context(|| format!("the statement {stated} is about no registered manifest"))?;
         let signed: Statement<SourceManifest> = statement(deps, stated).await?;
@@ -183,7 +178,7 @@ impl<'d> SignedManifest<'d> {
     ///
     /// # Errors
     /// When the source is not in this manifest, or the database is damaged.
-    pub(crate) async fn presence(&mut self, source: &Source) -> Result<(Presence, SourceRecord)> {
+    pub async fn presence(&mut self, source: &Source) -> Result<(Presence, SourceRecord)> {
         ensure!(
             source.lineage == self.row.lineage && source.manifest <= self.row.generation,
             "{} was registered after this manifest of {}",
@@ -211,7 +206,7 @@ impl<'d> SignedManifest<'d> {
     ///
     /// # Errors
     /// When the database is damaged.
-    pub(crate) async fn absence(&mut self, id: &str) -> Result<Option<(Absence, [u8; 32])>> {
+    pub async fn absence(&mut self, id: &str) -> Result<Option<(Absence, [u8; 32])>> {
         let campaign = campaigns::get(&self.deps.db, &self.row.lineage).await?.context("a manifest has a campaign")?;
         let manifest_key = campaign.manifest_key.0;
         let registered = sources::get(&self.deps.db, &self.row.lineage, id).await?;

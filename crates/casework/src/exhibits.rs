@@ -16,17 +16,20 @@ use obelus_store::{log, pool_extensions, sources, statements};
 use crate::{Deps, manifest_tree::SignedManifest, transparency};
 
 /// Statements in the log, and the signed checkpoint that covers them.
-pub(crate) struct Exhibits {
-    pub(crate) logged: Vec<Logged>,
-    pub(crate) extensions: Vec<Logged>,
-    pub(crate) checkpoint: String,
+pub struct Exhibits {
+    /// Those asked for, in that order.
+    pub logged: Vec<Logged>,
+    /// The pool extensions of the lineage.
+    pub extensions: Vec<Logged>,
+    /// The signed note that covers them.
+    pub checkpoint: String,
 }
 
 /// Collects statements by their envelope digests, and the pool extensions that the manifest among them rests on.
 ///
 /// # Errors
 /// When one is not stored or not in the log.
-pub(crate) async fn collect(deps: &Deps, lineage: &str, exhibits: &[(Exhibit, Digest)]) -> Result<Exhibits> {
+pub async fn collect(deps: &Deps, lineage: &str, exhibits: &[(Exhibit, Digest)]) -> Result<Exhibits> {
     let manifest = exhibits.iter().find(|(exhibit, _)| *exhibit == Exhibit::Manifest);
     let (_, manifest) = manifest.context("a document has a manifest")?;
     let extensions = extensions(deps, lineage, manifest).await?;
@@ -58,7 +61,7 @@ async fn extensions(deps: &Deps, lineage: &str, manifest: &Digest) -> Result<Vec
 ///
 /// # Errors
 /// When there is no such manifest, or a source is not in it.
-pub(crate) async fn presences(deps: &Deps, lineage: &str, ids: &[String], stated: &Digest) -> Result<Vec<Presence>> {
+pub async fn presences(deps: &Deps, lineage: &str, ids: &[String], stated: &Digest) -> Result<Vec<Presence>> {
     let mut manifest = SignedManifest::open(deps, stated).await?;
     let mut found = Vec::new();
     for id in ids {
@@ -74,7 +77,7 @@ pub(crate) async fn presences(deps: &Deps, lineage: &str, ids: &[String], stated
 ///
 /// # Errors
 /// When it is missing or damaged.
-pub(crate) async fn statement<P: Predicate>(deps: &Deps, digest: &Digest) -> Result<Statement<P>> {
+pub async fn statement<P: Predicate>(deps: &Deps, digest: &Digest) -> Result<Statement<P>> {
     let envelope = envelope(deps, digest).await?;
     Ok(Statement::verify(&envelope, &deps.keys.verifier(P::ROLE, &envelope)?)?)
 }
@@ -83,7 +86,7 @@ pub(crate) async fn statement<P: Predicate>(deps: &Deps, digest: &Digest) -> Res
 ///
 /// # Errors
 /// When it is missing or damaged.
-pub(crate) async fn envelope(deps: &Deps, digest: &Digest) -> Result<Envelope> {
+pub async fn envelope(deps: &Deps, digest: &Digest) -> Result<Envelope> {
     let stored = statements::get(&deps.db, digest).await?;
     let stored = stored.with_context(|| format!("the statement {digest} is missing from the database"))?;
     Ok(Envelope::from_bytes(&stored.envelope)?)
@@ -93,7 +96,7 @@ pub(crate) async fn envelope(deps: &Deps, digest: &Digest) -> Result<Envelope> {
 ///
 /// # Errors
 /// When no key of ours signed them.
-pub(crate) fn bundle(deps: &Deps, role: Role, envelope: Envelope, place: &Place, note: &str) -> Result<Bundle> {
+pub fn bundle(deps: &Deps, role: Role, envelope: Envelope, place: &Place, note: &str) -> Result<Bundle> {
     let origin = &deps.settings.log_origin;
     let signer = deps.keys.verifier(role, &envelope)?;
     Ok(Bundle::new(envelope, &signer, place, note, origin, &deps.keys.log_key(note, origin)?)?)

@@ -38,7 +38,7 @@ pub struct Clocks {
 ///
 /// # Errors
 /// [`NotThere`] when there is none of that name, or it knows standing duties only.
-pub(crate) fn files(regime: &str) -> Result<RegimeFiles<'static>> {
+pub fn files(regime: &str) -> Result<RegimeFiles<'static>> {
     let files = Regime::shipped(regime).ok_or_else(|| NotThere::regime(regime))?;
     let started = Regime::parse(files)?.clocks.iter().any(|clock| clock.starts == Start::Receipt);
     if started { Ok(files) } else { Err(NotThere::regime(regime).into()) }

@@ -11,7 +11,7 @@ use obelus_store::{
 };
 use serde_json::json;
 
-use crate::{Deps, NotThere, clocks, living::triggers, refusal};
+use crate::{Deps, NotThere, clocks, triggers};
 
 /// The owner of the data directory, who acts where nobody is named. May not approve.
 pub const OWNER: &str = "owner";
@@ -119,7 +119,7 @@ pub async fn file(deps: &Deps, by: &str, model: &str, regime: &str, source_ids: 
     let person = permitted(deps, by, Action::File, None).await?;
     let row = models::get(&deps.db, model).await?;
     let row = row.ok_or_else(|| NotThere::model(model))?;
-    refusal::trained(&row)?;
+    trained(&row)?;
     ensure!(
         row.baseline_of.is_none(),
         "model {model} is a retrain to compare with: strike from {}",
@@ -152,6 +152,20 @@ pub async fn file(deps: &Deps, by: &str, model: &str, regime: &str, source_ids: 
     note(deps, &write, &person.name, "file", &request.reference).await?;
     write.commit().await?;
     Ok(request)
+}
+
+/// Makes sure that a model was trained to its end.
+///
+/// # Errors
+/// When it is being trained, or its training was given up.
+pub fn trained(row: &models::Model) -> Result<()> {
+    ensure!(row.status != models::ModelStatus::Training, "model {} is still being trained", row.name);
+    ensure!(
+        row.status != models::ModelStatus::Refused,
+        "the training of {} was given up, because it read a source that must not be trained on",
+        row.name
+    );
+    Ok(())
 }
 
 async fn open_request(deps: &Deps, model: &str, source: &str) -> Result<Option<String>> {

@@ -18,8 +18,8 @@ use crate::{
     Deps, case,
     fault::point,
     keyring::{Distrust, Exclusive, Register},
-    living::triggers,
     transparency::{self, append, sign},
+    triggers,
 };
 
 /// Longest reason of a revocation: its statement must fit into a hardware signer.
