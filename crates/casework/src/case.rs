@@ -1,17 +1,24 @@
-//! A request as people handle it: who acts, whether they may, and the steps that destroy nothing.
+//! A request as people handle it: who acts, whether they may, filing and its receipt. Not here: finding out what is meant
+//! (`triage.rs`) and deciding (`decision.rs`).
 
 use anyhow::{Context as _, Result, bail, ensure};
+use obelus_core::Digest;
+use obelus_ledger::statement::{RequestReceipt, Statement, Subject};
 use obelus_policy::{Action, Actor, Rules};
 use obelus_store::{
-    Write, approvals, audit, models, persons,
+    approvals, audit, filings, models, persons,
     persons::Person,
     requests,
     requests::{NewRequest, Request, RequestState, is_reversible},
-    sources,
 };
 use serde_json::json;
 
-use crate::{Deps, NotThere, clocks, triggers};
+use crate::{
+    Deps, NotThere, clocks,
+    filing::Filing,
+    step::{Act, take},
+    transparency::sign,
+};
 
 /// The owner of the data directory, who acts where nobody is named. May not approve.
 pub const OWNER: &str = "owner";
@@ -25,23 +32,6 @@ pub const SERVICE_ROLES: [&str; 1] = ["verifier"];
 
 /// Events of an audit trail read at once.
 const PAGE: u64 = 1000;
-
-/// The refusal codes of requests.
-pub const REFUSAL_CODES: [&str; 13] = [
-    "suspected_fraud",
-    "insufficient_verification",
-    "no_match",
-    "claim_not_covered",
-    "outside_jurisdiction",
-    "too_many_requests",
-    "no_such_source",
-    "not_rights_holder",
-    "exception_17_3",
-    "legal_hold",
-    "manifestly_unfounded",
-    "boundary_mismatch",
-    "other",
-];
 
 /// Finds who acts and checks that they may, on a case where one is given.
 ///
@@ -61,7 +51,7 @@ pub async fn permitted(deps: &Deps, name: &str, action: Action, reference: Optio
 }
 
 /// Who took which step in a case. Approvals are those of the plan as it stands.
-async fn history(deps: &Deps, reference: &str) -> Result<Vec<(Action, String)>> {
+pub(crate) async fn history(deps: &Deps, reference: &str) -> Result<Vec<(Action, String)>> {
     let request = existing(deps, reference).await?;
     let mut history = Vec::new();
     let name = async |id| -> Result<String> {
@@ -111,47 +101,114 @@ pub async fn existing(deps: &Deps, reference: &str) -> Result<Request> {
     Ok(request.ok_or_else(|| NotThere::request(reference))?)
 }
 
-/// Files a request to strike `source_ids` from `model`.
+/// Files a request, and acknowledges it with a signed receipt.
 ///
 /// # Errors
-/// When a source is not in the model, is revoked, or is in another open request.
-pub async fn file(deps: &Deps, by: &str, model: &str, regime: &str, source_ids: &[String]) -> Result<Request> {
+/// When the person may not, something in it cannot be, or a source is not in the model, is revoked, or is in another open
+/// request.
+pub async fn file(deps: &Deps, by: &str, filing: &Filing) -> Result<Request> {
     let person = permitted(deps, by, Action::File, None).await?;
-    let row = models::get(&deps.db, model).await?;
-    let row = row.ok_or_else(|| NotThere::model(model))?;
-    trained(&row)?;
-    ensure!(
-        row.baseline_of.is_none(),
-        "model {model} is a retrain to compare with: strike from {}",
-        row.baseline_of.as_deref().unwrap_or_default()
+    let model = models::get(&deps.db, &filing.model).await?.ok_or_else(|| NotThere::model(&filing.model))?;
+    let files = clocks::files(&filing.regime)?;
+    let document = filing.to_bytes()?;
+    strikable(deps, &model, &filing.sources, None).await?;
+    let write = deps.db.write().await?;
+    let reference = requests::reserve(&write, deps.now()).await?;
+    write.commit().await?;
+    let new = NewRequest {
+        regime: filing.regime.clone(),
+        regime_file: Some(files.regime.to_owned()),
+        calendar_file: Some(files.calendar.to_owned()),
+        model: filing.model.clone(),
+        filed_by: person.id,
+        sources: filing.sources.clone(),
+    };
+    let act = Act {
+        action: "file",
+        actor: person.name,
+        from: None,
+        to: RequestState::Received,
+        detail: json!({ "filed": Digest::sha256(&document) }).to_string(),
+    };
+    take(deps, &reference, &[act], vec![], async |write, _| {
+        requests::file(write, reference.clone(), new.clone(), filing.received_at).await?;
+        filings::put(write, &reference, document.clone()).await?;
+        Ok(())
+    })
+    .await?;
+    acknowledge(deps, &reference).await?;
+    existing(deps, &reference).await
+}
+
+/// Signs the receipt of a request that has none yet. Nobody is asked whether they may: it is done as soon as it can be.
+///
+/// # Errors
+/// When the log refuses to sign.
+pub async fn acknowledge(deps: &Deps, reference: &str) -> Result<()> {
+    let request = existing(deps, reference).await?;
+    if request.state != RequestState::Received {
+        return Ok(());
+    }
+    let (from, to) = (RequestState::Received, RequestState::Acknowledged);
+    let act = Act::new("acknowledge", SERVICE, from, to);
+    let filing = filings::get(&deps.db, reference).await?;
+    let files = request.regime_file.as_deref().zip(request.calendar_file.as_deref());
+    // One from before filings were kept has nothing that a receipt could be about.
+    let Some((filing, (regime_file, calendar_file))) = filing.zip(files) else {
+        return take(deps, reference, &[act], vec![], async |write, _| {
+            Ok(requests::advance(write, reference, from, to).await?)
+        })
+        .await;
+    };
+    let receipt = Statement::new(
+        Subject::sha256(reference, filing.document_digest.0),
+        RequestReceipt {
+            request: reference.to_owned(),
+            regime: request.regime,
+            regime_file: Digest::sha256(regime_file),
+            calendar_file: Digest::sha256(calendar_file),
+            filed: filing.document_digest.0,
+            received_at: request.received_at.0,
+            acknowledged_at: deps.now(),
+            salt: deps.salt()?,
+        },
     );
-    ensure!(row.control.is_none(), "model {model} is a control without sinks: nothing can be struck from it");
-    let files = clocks::files(regime)?;
-    for id in source_ids {
-        let source = sources::get(&deps.db, &row.lineage, id).await?;
+    take(deps, reference, &[act], vec![sign(deps, &receipt)?], async |write, digests| {
+        requests::advance(write, reference, from, to).await?;
+        for receipt in digests {
+            filings::record_receipt(write, reference, receipt).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Makes sure that sources can be struck from a model, by a request that is not `own`.
+///
+/// # Errors
+/// Says which source cannot, and why.
+pub async fn strikable(deps: &Deps, model: &models::Model, sources: &[String], own: Option<&str>) -> Result<()> {
+    trained(model)?;
+    let name = &model.name;
+    ensure!(
+        model.baseline_of.is_none(),
+        "model {name} is a retrain to compare with: strike from {}",
+        model.baseline_of.as_deref().unwrap_or_default()
+    );
+    ensure!(model.control.is_none(), "model {name} is a control without sinks: nothing can be struck from it");
+    for id in sources {
+        let source = obelus_store::sources::get(&deps.db, &model.lineage, id).await?;
         let source = source.ok_or_else(|| NotThere::source(id))?;
         // One whose verification failed is struck again: its request is open, and what remains of it can be zeroed.
-        let reopened = failed_request(deps, model, id).await?;
+        let reopened = in_request(deps, name, id, |state| state == RequestState::VerificationFailed).await?.is_some();
         ensure!(source.revoked_at.is_none() || reopened, "source {id} is revoked already");
-        let held = source.since > 0 && source.since <= row.generation && !row.excluded.0.contains(id);
-        ensure!(held, "no_match: model {model} was trained without {id}");
-        if let Some(open) = open_request(deps, model, id).await? {
+        let held = source.since > 0 && source.since <= model.generation && !model.excluded.0.contains(id);
+        ensure!(held, "no_match: model {name} was trained without {id}");
+        if let Some(open) = in_request(deps, name, id, is_reversible).await?.filter(|open| Some(open.as_str()) != own) {
             bail!("source {id} is in the open request {open} already");
         }
     }
-    let write = deps.db.write().await?;
-    let new = NewRequest {
-        regime: regime.to_owned(),
-        regime_file: Some(files.regime.to_owned()),
-        calendar_file: Some(files.calendar.to_owned()),
-        model: model.to_owned(),
-        filed_by: person.id,
-        sources: source_ids.to_vec(),
-    };
-    let request = requests::file(&write, new, deps.now()).await?;
-    note(deps, &write, &person.name, "file", &request.reference).await?;
-    write.commit().await?;
-    Ok(request)
+    Ok(())
 }
 
 /// Makes sure that a model was trained to its end.
@@ -168,23 +225,19 @@ pub fn trained(row: &models::Model) -> Result<()> {
     Ok(())
 }
 
-async fn open_request(deps: &Deps, model: &str, source: &str) -> Result<Option<String>> {
-    for request in of_model(deps, model).await?.into_iter().filter(|r| is_reversible(r.state)) {
-        if requests::sources(&deps.db, &request.reference).await?.iter().any(|s| s == source) {
+/// A request about a source of a model that is in such a state.
+pub(crate) async fn in_request(
+    deps: &Deps,
+    model: &str,
+    source: &str,
+    state: impl Fn(RequestState) -> bool,
+) -> Result<Option<String>> {
+    for request in of_model(deps, model).await?.into_iter().filter(|request| state(request.state)) {
+        if requests::sources(&deps.db, &request.reference).await?.iter().any(|id| id == source) {
             return Ok(Some(request.reference));
         }
     }
     Ok(None)
-}
-
-/// Whether a request has struck this source, and its verification has failed.
-async fn failed_request(deps: &Deps, model: &str, source: &str) -> Result<bool> {
-    for request in of_model(deps, model).await?.into_iter().filter(|r| r.state == RequestState::VerificationFailed) {
-        if requests::sources(&deps.db, &request.reference).await?.iter().any(|s| s == source) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// The requests about a model, oldest first.
@@ -199,100 +252,4 @@ pub async fn of_model(deps: &Deps, model: &str) -> Result<Vec<Request>> {
         after = Some(last.reference.clone());
         own.extend(page.into_iter().filter(|request| request.model == model));
     }
-}
-
-/// Approves the plan as it stands.
-///
-/// # Errors
-/// When there is no plan, or the person may not.
-pub async fn approve(deps: &Deps, by: &str, reference: &str) -> Result<RequestState> {
-    let person = permitted(deps, by, Action::Approve, Some(reference)).await?;
-    let request = existing(deps, reference).await?;
-    let digest = request.plan_digest;
-    let digest = digest.with_context(|| format!("{reference} has no plan yet; obelus takedown plan {reference}"))?;
-    let write = deps.db.write().await?;
-    let state = approvals::approve(&write, reference, person.id, &digest.0, deps.now()).await?;
-    let detail = json!({ "plan": digest.to_string() }).to_string();
-    audit::append(&write, deps.now(), &person.name, "approve", reference, &detail).await?;
-    write.commit().await?;
-    Ok(state)
-}
-
-/// Refuses a request; its sources are no longer suppressed by it.
-///
-/// # Errors
-/// An unknown code, no reason, or rows that are zero already.
-pub async fn refuse(deps: &Deps, by: &str, reference: &str, code: &str, reason: &str) -> Result<()> {
-    let person = permitted(deps, by, Action::Refuse, Some(reference)).await?;
-    ensure!(REFUSAL_CODES.contains(&code), "there is no refusal code {code:?}; there are {}", REFUSAL_CODES.join(", "));
-    ensure!(!reason.trim().is_empty(), "--reason must say why in words");
-    let write = deps.db.write().await?;
-    requests::refuse(&write, reference, code, reason).await?;
-    lift(deps, &write, reference).await?;
-    note(deps, &write, &person.name, "refuse", reference).await?;
-    Ok(write.commit().await?)
-}
-
-/// Lifts the suppression of a request whose rows were not zeroed, and closes it.
-///
-/// # Errors
-/// When rows are zero already.
-pub async fn undo(deps: &Deps, by: &str, reference: &str) -> Result<()> {
-    let person = permitted(deps, by, Action::Undo, Some(reference)).await?;
-    let request = existing(deps, reference).await?;
-    let write = deps.db.write().await?;
-    requests::advance(&write, reference, request.state, RequestState::Restored).await?;
-    lift(deps, &write, reference).await?;
-    note(deps, &write, &person.name, "undo", reference).await?;
-    Ok(write.commit().await?)
-}
-
-async fn lift(deps: &Deps, write: &Write, reference: &str) -> Result<()> {
-    let request = existing(deps, reference).await?;
-    let model = models::get(&deps.db, &request.model).await?.context("a request names a model that does not exist")?;
-    for id in requests::sources(&deps.db, reference).await? {
-        // What was zeroed by an earlier request stays out.
-        if sources::get(write, &model.lineage, &id).await?.is_some_and(|source| source.revoked_at.is_none()) {
-            sources::restore(write, &model.lineage, &id).await?;
-        }
-    }
-    triggers::changed(write, &model.name, "routing changed: a suppression was lifted", deps.now()).await?;
-    Ok(())
-}
-
-/// Forbids zeroing until two persons have agreed to release. False when a hold stands already.
-///
-/// # Errors
-/// When the person may not.
-pub async fn hold(deps: &Deps, by: &str, reference: &str) -> Result<bool> {
-    let person = permitted(deps, by, Action::Hold, Some(reference)).await?;
-    let write = deps.db.write().await?;
-    let held = requests::hold(&write, reference, deps.now()).await?;
-    if held {
-        note(deps, &write, &person.name, "hold", reference).await?;
-    }
-    write.commit().await?;
-    Ok(held)
-}
-
-/// Agrees to end a hold; the second person's agreement ends it. True when it has ended.
-///
-/// # Errors
-/// When there is no hold, or the person has agreed before.
-pub async fn release(deps: &Deps, by: &str, reference: &str) -> Result<bool> {
-    let person = permitted(deps, by, Action::Release, Some(reference)).await?;
-    ensure!(existing(deps, reference).await?.held_at.is_some(), "there is no hold on {reference}");
-    let agreed = history(deps, reference).await?.iter().filter(|(action, _)| *action == Action::Release).count();
-    let write = deps.db.write().await?;
-    note(deps, &write, &person.name, "release", reference).await?;
-    let ended = agreed >= 1;
-    if ended {
-        requests::release(&write, reference).await?;
-    }
-    write.commit().await?;
-    Ok(ended)
-}
-
-async fn note(deps: &Deps, write: &Write, actor: &str, action: &str, reference: &str) -> Result<()> {
-    Ok(audit::append(write, deps.now(), actor, action, reference, "{}").await?)
 }

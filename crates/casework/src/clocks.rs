@@ -1,12 +1,16 @@
 //! The clocks of a case: when what its regime demands is due. Not here: how days are counted (`obelus-policy`).
 
-use anyhow::Result;
-use obelus_core::Digest;
-use obelus_policy::{Due, History, Regime, RegimeFiles, Start, day_of};
-use obelus_store::requests::Request;
+use anyhow::{Result, ensure};
+use obelus_core::{Digest, Timestamp};
+use obelus_policy::{Due, History, Pause, Regime, RegimeFiles, Start, Stop, day_of};
+use obelus_store::{
+    case_extensions,
+    case_questions::{self, Question, QuestionKind},
+    requests::Request,
+};
 use serde::Serialize;
 
-use crate::NotThere;
+use crate::{Deps, NotThere};
 
 /// A clock that has started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -45,20 +49,61 @@ pub fn files(regime: &str) -> Result<RegimeFiles<'static>> {
 }
 
 /// The clocks of a request, by the files that were in force when it was received, counted from that day where the operator is
-/// (UTC without a time zone). None for a request of before regimes were data.
+/// (UTC without a time zone), with what has happened to them. None for a request of before regimes were data.
 ///
 /// # Errors
 /// When the files cannot be read any more, or the time zone is unknown.
-pub fn of(request: &Request, time_zone: Option<&str>) -> Result<Option<Clocks>> {
+pub async fn of(deps: &Deps, request: &Request) -> Result<Option<Clocks>> {
+    let questions = case_questions::of_request(&deps.db, &request.reference).await?;
+    let extension = case_extensions::get(&deps.db, &request.reference).await?;
+    let told = extension.map(|extension| extension.told_at.0);
+    running(request, &questions, told, deps.settings.time_zone.as_deref())
+}
+
+/// Makes sure that the clocks of a request can be extended now.
+///
+/// # Errors
+/// When its regime knows no extension, or it is too late for one.
+pub(crate) async fn check_extension(deps: &Deps, request: &Request, now: Timestamp) -> Result<()> {
+    let questions = case_questions::of_request(&deps.db, &request.reference).await?;
+    let zone = deps.settings.time_zone.as_deref();
+    let (before, after) = (running(request, &questions, None, zone)?, running(request, &questions, Some(now), zone)?);
+    ensure!(
+        before.is_some() && before != after,
+        "the regime {} of {} knows no extension",
+        request.regime,
+        request.reference
+    );
+    Ok(())
+}
+
+fn running(
+    request: &Request,
+    questions: &[Question],
+    told: Option<Timestamp>,
+    time_zone: Option<&str>,
+) -> Result<Option<Clocks>> {
     let Some((regime_file, calendar_file)) = request.regime_file.as_deref().zip(request.calendar_file.as_deref())
     else {
         return Ok(None);
     };
     let regime = Regime::parse(RegimeFiles { regime: regime_file, calendar: calendar_file })?;
-    let started = day_of(request.received_at.0.as_micros(), time_zone)?;
-    let history = History { started, stops: vec![], extended: None };
+    let day = |at: Timestamp| day_of(at.as_micros(), time_zone);
+    let started = day(request.received_at.0)?;
+    let told = told.map(day).transpose()?;
+    let mut stops = Vec::new();
+    for question in questions {
+        let pause = match question.kind {
+            QuestionKind::Identity => Pause::Identity,
+            QuestionKind::Scope => Pause::Clarification,
+        };
+        let to = question.answered_at.map(|at| day(at.0)).transpose()?;
+        stops.push(Stop { pause, from: day(question.asked_at.0)?, to });
+    }
     let mut running = Vec::new();
     for clock in regime.clocks.iter().filter(|clock| clock.starts == Start::Receipt) {
+        let stops = stops.iter().filter(|stop| clock.pauses.contains(&stop.pause)).copied().collect();
+        let history = History { started, stops, extended: told.filter(|_| clock.extension.is_some()) };
         let (statutory, conservative) = match clock.due(&history, &regime.calendar)? {
             Due::By { statutory, conservative, .. } => (Some(statutory), Some(conservative)),
             Due::Stopped { .. } | Due::WithoutNumber => (None, None),
@@ -113,11 +158,13 @@ mod tests {
             protocol: None,
             regime_file: Some(regime.to_owned()),
             calendar_file: Some(calendar.to_owned()),
+            window_until: None,
+            duplicate_of: None,
         }
     }
 
     fn statutory(request: &Request, time_zone: Option<&str>) -> Option<String> {
-        of(request, time_zone).unwrap().unwrap().running[0].statutory.clone()
+        running(request, &[], None, time_zone).unwrap().unwrap().running[0].statutory.clone()
     }
 
     #[test]
@@ -132,7 +179,7 @@ mod tests {
         assert_eq!(statutory(&received(&shorter, calendar), Some("Europe/Berlin")).as_deref(), Some("2026-02-23"));
         let feast = format!("{calendar}once = [\"2026-03-02\"]\n");
         assert_eq!(statutory(&received(regime, &feast), None).as_deref(), Some("2026-03-03"));
-        assert_eq!(of(&Request { regime_file: None, ..now }, None).unwrap(), None);
+        assert_eq!(running(&Request { regime_file: None, ..now }, &[], None, None).unwrap(), None);
     }
 
     #[test]

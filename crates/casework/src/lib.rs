@@ -8,17 +8,23 @@
 pub mod case;
 pub mod clocks;
 pub mod custody;
+pub mod decision;
 pub mod deps;
 pub mod durable;
 pub mod exhibits;
 pub mod fault;
+pub mod filing;
 pub mod keyring;
 pub mod manifest_tree;
 pub mod provenance;
+pub mod step;
 pub mod transparency;
+pub mod triage;
 pub mod triggers;
 
 mod not_there;
+#[cfg(test)]
+mod tests;
 
 pub use deps::{Deps, Settings};
 pub use not_there::NotThere;

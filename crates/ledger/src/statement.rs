@@ -1,7 +1,8 @@
 //! in-toto Statements v1 with the predicates of this product. Every field is explained in `docs/attestation/`;
 //! the predicates themselves are in `predicates.rs`, the pool that they describe in `pool.rs`,
-//! those about keys in `custody.rs`, what certificates have become in `status.rs`, blind challenges in `challenge.rs`. Not here: what statements must say of each other.
+//! those about keys in `custody.rs`, about the steps of a case in `case.rs`, what certificates have become in `status.rs`, blind challenges in `challenge.rs`. Not here: what statements must say of each other.
 
+mod case;
 mod challenge;
 mod custody;
 mod pool;
@@ -16,6 +17,7 @@ use crate::{
     dsse::{Envelope, EnvelopeError},
     keys::{PublicKey, Role, Signer},
 };
+pub use case::{CaseEvent, RequestReceipt, actor_digest};
 pub use challenge::{BlindChallenge, BlindChallengeResult, ChallengeFigure, Challenges, results_digest};
 pub use custody::{KeyRevocation, KeyRotation};
 pub use pool::{PoolError, check_extensions, segment_at};

@@ -8,9 +8,9 @@ use obelus_ledger::{
     canonical,
     dsse::LARGEST_PAYLOAD_BYTES,
     statement::{
-        AuditBundle, BlindChallenge, BlindChallengeResult, Campaign, Certificate, CertificateStatus, Erasure,
-        KeyRevocation, KeyRotation, PoolExtension, Predicate, SourceManifest, SourceProvenance, Statement, TrainingRun,
-        VerificationProtocol, VerificationRun,
+        AuditBundle, BlindChallenge, BlindChallengeResult, Campaign, CaseEvent, Certificate, CertificateStatus,
+        Erasure, KeyRevocation, KeyRotation, PoolExtension, Predicate, RequestReceipt, SourceManifest,
+        SourceProvenance, Statement, TrainingRun, VerificationProtocol, VerificationRun,
     },
 };
 use serde_json::Value;
@@ -108,6 +108,8 @@ fn every_predicate_has_a_page_that_states_exactly_its_fields() {
     check::<BlindChallenge>();
     check::<BlindChallengeResult>();
     check::<CertificateStatus>();
+    check::<RequestReceipt>();
+    check::<CaseEvent>();
     check::<KeyRotation>();
     check::<KeyRevocation>();
 }
@@ -124,6 +126,8 @@ fn fields_that_may_be_missing_are_on_their_pages() {
         (stated(file_of::<Certificate>()), "renews.judged"),
         (stated(file_of::<Certificate>()), "challenges.count"),
         (stated(file_of::<CertificateStatus>()), "previous"),
+        (stated(file_of::<CaseEvent>()), "previous"),
+        (stated(file_of::<CaseEvent>()), "from"),
         (stated(file_of::<TrainingRun>()), "adaptation.grown"),
         (stated(file_of::<TrainingRun>()), "adaptation.measurement"),
     ] {
@@ -162,6 +166,8 @@ fn the_readme_leads_to_every_page_of_the_folder() {
         file_of::<AuditBundle>(),
         file_of::<BlindChallenge>(),
         file_of::<BlindChallengeResult>(),
+        file_of::<RequestReceipt>(),
+        file_of::<CaseEvent>(),
         file_of::<KeyRotation>(),
         file_of::<KeyRevocation>(),
         "certificate-document.md".to_owned(),

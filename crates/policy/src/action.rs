@@ -14,6 +14,26 @@ pub enum Action {
     Export,
     /// File a request.
     File,
+    /// Send the receipt of a request.
+    Acknowledge,
+    /// Ask a requester who they are, or what they mean.
+    Ask,
+    /// Record what a requester answered.
+    Answer,
+    /// Find that a request is to be done, and for which sources.
+    Triage,
+    /// Say which sources a request means.
+    MatchSources,
+    /// Take sources out of routing, reversibly.
+    Suppress,
+    /// Extend the clock of a case, and tell the requester.
+    Extend,
+    /// Close a request because another asks for the same.
+    MarkDuplicate,
+    /// Take a request back.
+    Withdraw,
+    /// Refuse a request for some of its sources.
+    GrantPartially,
     /// Work out a request's impact; this suppresses its sources.
     Plan,
     /// Approve the plan as it stands.
@@ -50,10 +70,20 @@ pub enum Action {
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 29] = [
         Self::Register,
         Self::Export,
         Self::File,
+        Self::Acknowledge,
+        Self::Ask,
+        Self::Answer,
+        Self::Triage,
+        Self::MatchSources,
+        Self::Suppress,
+        Self::Extend,
+        Self::MarkDuplicate,
+        Self::Withdraw,
+        Self::GrantPartially,
         Self::Plan,
         Self::Approve,
         Self::Refuse,
@@ -78,6 +108,16 @@ impl Action {
             Self::Register => "register",
             Self::Export => "export",
             Self::File => "file",
+            Self::Acknowledge => "acknowledge",
+            Self::Ask => "ask",
+            Self::Answer => "answer",
+            Self::Triage => "triage",
+            Self::MatchSources => "match_sources",
+            Self::Suppress => "suppress",
+            Self::Extend => "extend",
+            Self::MarkDuplicate => "mark_duplicate",
+            Self::Withdraw => "withdraw",
+            Self::GrantPartially => "grant_partially",
             Self::Plan => "plan",
             Self::Approve => "approve",
             Self::Refuse => "refuse",

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use obelus_core::Digest;
 use serde::Deserialize;
 
 use crate::Action;
@@ -63,6 +64,11 @@ impl Rules {
     /// Never for a program whose tests passed.
     pub fn shipped() -> Result<Self, RulesError> {
         toml::from_str(SHIPPED).map_err(|e| RulesError(e.to_string()))
+    }
+
+    /// SHA-256 of the shipped rules.
+    pub fn digest() -> Digest {
+        Digest::sha256(SHIPPED)
     }
 
     /// Version of the rules.

@@ -28,9 +28,9 @@ pub async fn approve(
 ) -> Result<RequestState> {
     let request = requests::existing(write, reference).await?;
     let to = match request.state {
-        RequestState::Planned => RequestState::ApprovedOnce,
+        RequestState::ImpactAssessed => RequestState::ApprovedOnce,
         RequestState::ApprovedOnce => RequestState::ApprovedTwice,
-        _ => return Err(requests::elsewhere(&request, RequestState::Planned)),
+        _ => return Err(requests::elsewhere(&request, RequestState::ImpactAssessed)),
     };
     // The step comes first: it takes the request's row, so that no other plan or approval comes in between.
     let change = requests::step(reference, request.state, to)

@@ -65,6 +65,14 @@ pub enum Error {
     /// A hold forbids zeroing.
     #[error("request {0:?} is frozen by a hold: nothing is zeroed until it is released")]
     Held(String),
+    /// The dispute window has not ended.
+    #[error("request {request:?} is in its dispute window: nothing is zeroed before {until}")]
+    WindowOpen {
+        /// Which request.
+        request: String,
+        /// When it ends.
+        until: obelus_core::Timestamp,
+    },
     /// The log has moved on since its head was read. Nothing was appended.
     #[error("the log has moved on from size {size}; read its head again and append to that")]
     LogMoved {

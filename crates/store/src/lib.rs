@@ -7,7 +7,7 @@
 //! # async fn example(db: &obelus_store::Db, now: obelus_core::Timestamp) -> Result<(), obelus_store::Error> {
 //! use obelus_store::{audit, requests, requests::RequestState};
 //! let write = db.write().await?;
-//! requests::advance(&write, "OB-2026-000001", RequestState::Received, RequestState::Suppressed).await?;
+//! requests::advance(&write, "OB-2026-000001", RequestState::Triaged, RequestState::Suppressed).await?;
 //! audit::append(&write, now, "mara", "suppress", "OB-2026-000001", "{}").await?;
 //! write.commit().await
 //! # }
@@ -34,10 +34,14 @@ pub mod audit;
 pub mod baselines;
 pub mod blind_challenges;
 pub mod campaigns;
+pub mod case_events;
+pub mod case_extensions;
+pub mod case_questions;
 pub mod certificates;
 pub mod copies;
 pub mod corpora;
 pub mod erasures;
+pub mod filings;
 pub mod incidents;
 pub mod jobs;
 pub mod log;

@@ -21,7 +21,7 @@ use crate::{
 
 pub use crate::{
     entities::requests::Model as Request,
-    request_state::{RequestState, is_reversible, next_allowed},
+    request_state::{RequestState, is_reversible, is_suppressed, is_whole, next_allowed},
 };
 
 /// A request to be filed.
@@ -48,12 +48,19 @@ impl Request {
     }
 }
 
-/// Files a request and gives it its reference.
+/// The next reference. It is never given again, whether or not a request is filed under it.
 ///
 /// # Errors
-/// When the model or the person does not exist.
-pub async fn file(write: &Write, request: NewRequest, now: Timestamp) -> Result<Request> {
-    let reference = reference::next(write, "OB", now).await?;
+/// When the database fails.
+pub async fn reserve(write: &Write, now: Timestamp) -> Result<String> {
+    reference::next(write, "OB", now).await
+}
+
+/// Files a request under a reference that was reserved.
+///
+/// # Errors
+/// When the model or the person does not exist; [`Error::Exists`] when the reference was used.
+pub async fn file(write: &Write, reference: String, request: NewRequest, now: Timestamp) -> Result<Request> {
     let row = ActiveModel {
         reference: Set(reference.clone()),
         state: Set(RequestState::Received),
@@ -69,17 +76,24 @@ pub async fn file(write: &Write, request: NewRequest, now: Timestamp) -> Result<
         protocol: Set(None),
         regime_file: Set(request.regime_file),
         calendar_file: Set(request.calendar_file),
+        window_until: Set(None),
+        duplicate_of: Set(None),
     };
-    Entity::insert(row).exec_without_returning(write.connection()).await?;
-    for source_id in request.sources {
-        request_sources::Entity::insert(
-            request_sources::Model { request: reference.clone(), source_id }.into_active_model(),
-        )
-        .on_conflict_do_nothing_on([request_sources::Column::Request, request_sources::Column::SourceId])
+    Entity::insert(row)
         .exec_without_returning(write.connection())
-        .await?;
+        .await
+        .map_err(|error| Error::inserting(error, "request", &reference))?;
+    for source_id in request.sources {
+        request_sources::Entity::insert(granted(&reference, source_id).into_active_model())
+            .on_conflict_do_nothing_on([request_sources::Column::Request, request_sources::Column::SourceId])
+            .exec_without_returning(write.connection())
+            .await?;
     }
     existing(write, &reference).await
+}
+
+fn granted(reference: &str, source_id: String) -> request_sources::Model {
+    request_sources::Model { request: reference.to_owned(), source_id, refusal_code: None, refusal_reason: None }
 }
 
 /// A request by reference.
@@ -90,13 +104,14 @@ pub async fn get(db: &impl Read, reference: &str) -> Result<Option<Request>> {
     Ok(Entity::find_by_id(reference).one(db.connection()).await?)
 }
 
-/// The sources that a request names, sorted.
+/// The sources that a request is to strike, sorted: those it names but those for which it was refused.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn sources(db: &impl Read, reference: &str) -> Result<Vec<String>> {
     let rows = request_sources::Entity::find()
         .filter(request_sources::Column::Request.eq(reference))
+        .filter(request_sources::Column::RefusalCode.is_null())
         .order_by_asc(request_sources::Column::SourceId)
         .all(db.connection())
         .await?;
@@ -115,29 +130,108 @@ pub async fn page(db: &impl Read, after: Option<&str>, limit: u64) -> Result<Vec
     Ok(query.order_by_asc(Column::Reference).limit(at_most(limit)).all(db.connection()).await?)
 }
 
-/// Takes one step. Plans, approvals and refusals have functions of their own, since a step there carries something.
+/// Takes one step. Plans, approvals, the window, zeroing and refusals have functions of their own, since a step there carries
+/// something.
 ///
 /// # Errors
-/// [`Error::NoSuchStep`]; [`Error::State`] when the request is not at `from`; [`Error::Held`] when the step is zeroing
-/// and a hold forbids it.
+/// [`Error::NoSuchStep`]; [`Error::State`] when the request is not at `from`.
 pub async fn advance(write: &Write, reference: &str, from: RequestState, to: RequestState) -> Result<()> {
+    use RequestState::*;
     let carries =
-        [RequestState::Planned, RequestState::ApprovedOnce, RequestState::ApprovedTwice, RequestState::Refused];
+        [PartiallyGranted, ImpactAssessed, ApprovedOnce, ApprovedTwice, WindowOpen, Zeroing, Refused, DuplicateOf];
     if !next_allowed(from, to) || carries.contains(&to) {
         return Err(Error::NoSuchStep { from, to });
     }
-    let mut change = step(reference, from, to);
-    if to == RequestState::Zeroing {
-        change = change.filter(Column::HeldAt.is_null());
-    }
+    taken(write, step(reference, from, to), reference, from).await
+}
+
+/// Opens the dispute window of a plan that was approved twice; before it ends nothing is zeroed.
+///
+/// # Errors
+/// [`Error::State`] when the plan is not approved twice.
+pub async fn open_window(write: &Write, reference: &str, until: Timestamp) -> Result<()> {
+    let from = RequestState::ApprovedTwice;
+    let change =
+        step(reference, from, RequestState::WindowOpen).col_expr(Column::WindowUntil, Expr::value(Micros(until)));
+    taken(write, change, reference, from).await
+}
+
+/// Takes the step from which there is no way back.
+///
+/// # Errors
+/// [`Error::Held`] when a hold forbids it; [`Error::WindowOpen`] before the dispute window has ended; [`Error::State`] when
+/// the request is elsewhere.
+pub async fn begin_zeroing(write: &Write, reference: &str, now: Timestamp) -> Result<()> {
+    let from = RequestState::WindowOpen;
+    let change = step(reference, from, RequestState::Zeroing)
+        .filter(Column::HeldAt.is_null())
+        .filter(Column::WindowUntil.lte(Micros(now)));
     if moved(&change.exec(write.connection()).await?) {
         return Ok(());
     }
     let request = existing(write, reference).await?;
-    if request.state == from && request.held_at.is_some() {
-        return Err(Error::Held(reference.to_owned()));
+    match (request.state == from, request.held_at, request.window_until) {
+        (true, Some(_), _) => Err(Error::Held(reference.to_owned())),
+        (true, None, Some(Micros(until))) => Err(Error::WindowOpen { request: reference.to_owned(), until }),
+        _ => Err(elsewhere(&request, from)),
     }
-    Err(elsewhere(&request, from))
+}
+
+/// Refuses a request for some of the sources that it names; for the others it goes on.
+///
+/// # Errors
+/// [`Error::State`] when it is not triaged; [`Error::Missing`] when it does not name such a source.
+pub async fn grant_partially(write: &Write, reference: &str, refused: &[(String, String, String)]) -> Result<()> {
+    use request_sources::Column as Of;
+    let from = RequestState::Triaged;
+    taken(write, step(reference, from, RequestState::PartiallyGranted), reference, from).await?;
+    for (source, code, reason) in refused {
+        let change = request_sources::Entity::update_many()
+            .col_expr(Of::RefusalCode, Expr::value(code.as_str()))
+            .col_expr(Of::RefusalReason, Expr::value(reason.as_str()))
+            .filter(Of::Request.eq(reference))
+            .filter(Of::SourceId.eq(source.as_str()));
+        if !moved(&change.exec(write.connection()).await?) {
+            return Err(Error::missing("source of the request", source));
+        }
+    }
+    Ok(())
+}
+
+/// Closes a request because another asks for the same.
+///
+/// # Errors
+/// [`Error::NoSuchStep`] when it is closed or zeroed, or is that request; [`Error::Missing`] when there is no other.
+pub async fn mark_duplicate(write: &Write, reference: &str, other: &str) -> Result<()> {
+    let (request, other) = (existing(write, reference).await?, existing(write, other).await?);
+    if !next_allowed(request.state, RequestState::DuplicateOf) || other.reference == reference {
+        return Err(Error::NoSuchStep { from: request.state, to: RequestState::DuplicateOf });
+    }
+    let change = step(reference, request.state, RequestState::DuplicateOf)
+        .col_expr(Column::DuplicateOf, Expr::value(other.reference));
+    taken(write, change, reference, request.state).await
+}
+
+/// Adds sources that a request turned out to mean. Those that it names already stay as they are.
+///
+/// # Errors
+/// [`Error::State`] when zeroing has begun or it is closed.
+pub async fn add_sources(write: &Write, reference: &str, sources: &[String]) -> Result<()> {
+    keep_reversible(write, reference).await?;
+    for source_id in sources {
+        request_sources::Entity::insert(granted(reference, source_id.clone()).into_active_model())
+            .on_conflict_do_nothing_on([request_sources::Column::Request, request_sources::Column::SourceId])
+            .exec_without_returning(write.connection())
+            .await?;
+    }
+    Ok(())
+}
+
+async fn taken(write: &Write, change: UpdateMany<Entity>, reference: &str, from: RequestState) -> Result<()> {
+    if moved(&change.exec(write.connection()).await?) {
+        return Ok(());
+    }
+    Err(elsewhere(&existing(write, reference).await?, from))
 }
 
 /// Sets the plan and voids all approvals of another one. False when the request has this very plan, whose approvals
@@ -151,10 +245,11 @@ pub async fn set_plan(write: &Write, reference: &str, plan: Vec<u8>) -> Result<b
     if request.plan_digest == Some(Sha256(digest)) {
         return Ok(false);
     }
-    if !is_reversible(request.state) {
-        return Err(Error::NoSuchStep { from: request.state, to: RequestState::Planned });
+    if !is_suppressed(request.state) {
+        return Err(Error::NoSuchStep { from: request.state, to: RequestState::ImpactAssessed });
     }
-    let change = step(reference, request.state, RequestState::Planned)
+    let change = step(reference, request.state, RequestState::ImpactAssessed)
+        .col_expr(Column::WindowUntil, Expr::value(None::<Micros>))
         .col_expr(Column::PlanDigest, Expr::value(Sha256(digest)))
         .col_expr(Column::Plan, Expr::value(plan));
     if !moved(&change.exec(write.connection()).await?) {
@@ -172,7 +267,7 @@ pub async fn set_plan(write: &Write, reference: &str, plan: Vec<u8>) -> Result<b
 pub async fn set_protocol(write: &Write, reference: &str, protocol: Option<&str>) -> Result<()> {
     let request = existing(write, reference).await?;
     if !is_reversible(request.state) {
-        return Err(Error::NoSuchStep { from: request.state, to: RequestState::Planned });
+        return Err(Error::NoSuchStep { from: request.state, to: RequestState::ImpactAssessed });
     }
     let change = step(reference, request.state, request.state)
         .col_expr(Column::Protocol, Expr::value(protocol.map(str::to_owned)));

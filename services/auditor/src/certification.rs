@@ -11,7 +11,7 @@ use obelus_ledger::{
     },
 };
 use obelus_store::{
-    Write, audit, certificates,
+    audit, certificates,
     certificates::NewCertificate,
     erasures, requests,
     requests::RequestState,
@@ -21,6 +21,7 @@ use obelus_store::{
     verifications::RunPhase,
 };
 use obelus_verdict::{AttackResult, Protocol, Verdict};
+use serde_json::json;
 
 use crate::{
     certificate_files, challenge,
@@ -29,11 +30,12 @@ use crate::{
     verification::{self, Results},
 };
 use obelus_casework::{
-    Deps,
+    Deps, case,
     case::SERVICE,
     exhibits::statement,
     fault::point,
-    transparency::{publish, sign},
+    step::{Act, take},
+    transparency::sign,
 };
 
 const DAY_US: i64 = 86_400_000_000;
@@ -144,10 +146,12 @@ async fn issue(
         }),
         _ => None,
     };
-    publish(deps, sign(deps, &statement)?, async |write, digest| {
+    let acts = conclusion(case::existing(deps, reference).await?.state, state, &id);
+    take(deps, reference, &acts, vec![sign(deps, &statement)?], async |write, digests| {
         if let Some((attempt, _)) = renewed {
             attempt.fence(write, now).await?;
         }
+        let digest = digests.first().context("a certificate is a statement")?;
         let new = NewCertificate {
             id: id.clone(),
             verification_run: run.id.clone(),
@@ -165,23 +169,26 @@ async fn issue(
             let detail = format!("{{\"certificate\":\"{id}\"}}");
             audit::append(write, now, SERVICE, "renew", reference, &detail).await?;
         }
-        conclude(write, reference, state).await
+        for act in &acts {
+            requests::advance(write, reference, act.from.context("a certificate names a request")?, act.to).await?;
+        }
+        Ok(())
     })
     .await?;
     certificates::get(&deps.db, &id).await?.context("the certificate was just issued")
 }
 
-/// Takes the request to the state that the verdict gives it; through `verifying` where it had failed.
-async fn conclude(write: &Write, reference: &str, state: RequestState) -> Result<()> {
-    let mut from = requests::get(write, reference).await?.context("a certificate names a request")?.state;
-    if from == state {
-        return Ok(());
-    }
-    if from == RequestState::VerificationFailed {
-        requests::advance(write, reference, from, RequestState::Verifying).await?;
+/// What takes a request to the state that the verdict gives it; through `verifying` where it had failed.
+fn conclusion(mut from: RequestState, to: RequestState, certificate: &str) -> Vec<Act> {
+    let mut acts = Vec::new();
+    if from != to && from == RequestState::VerificationFailed {
+        acts.push(Act::new("measure_again", SERVICE, from, RequestState::Verifying));
         from = RequestState::Verifying;
     }
-    Ok(requests::advance(write, reference, from, state).await?)
+    if from != to {
+        acts.push(Act::new("certify", SERVICE, from, to).carrying(&json!({ "certificate": certificate })));
+    }
+    acts
 }
 
 fn path(deps: &Deps, id: &str) -> PathBuf {

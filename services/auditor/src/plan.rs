@@ -7,13 +7,17 @@ use obelus_core::Digest;
 use obelus_ledger::{canonical, manifest::list_digest};
 use obelus_model::SourceMask;
 use obelus_policy::{Action, Rules};
-use obelus_store::{audit, campaigns, models, requests, requests::RequestState, sources};
+use obelus_store::{campaigns, models, requests, requests::RequestState, sources};
 use obelus_verdict::Protocol;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{living, subject::Opened};
-use obelus_casework::{Deps, case, triggers};
+use obelus_casework::{
+    Deps, case,
+    step::{Act, take},
+    triage,
+};
 
 /// A surviving source and what it loses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,29 +189,25 @@ pub async fn set(deps: &Deps, by: &str, reference: &str, protocol: Option<&str>)
     let plan = under(deps, reference, &chosen).await?;
     let bytes = canonical::to_bytes(&plan)?;
     let digest = Digest::sha256(&bytes);
-    let lineage = models::get(&deps.db, &plan.model).await?.context("the model was just opened")?.lineage;
-    let write = deps.db.write().await?;
     // Within minutes of a request its sources are not lit any more; this much can be undone.
-    let mut suppressed = false;
-    for id in &plan.sources {
-        suppressed |= sources::suppress(&write, &lineage, id, deps.now()).await?;
+    triage::lead_to_suppressed(deps, by, reference).await?;
+    let from = case::existing(deps, reference).await?.state;
+    // The standard one stays the one of the release that executes, for which another plan would be asked.
+    let own = protocol.filter(|text| standard().is_ok_and(|standard| standard != *text));
+    let act = Act::new("plan", &person.name, from, RequestState::ImpactAssessed);
+    let act = act.carrying(&json!({ "plan": digest, "protocol": plan.protocol }));
+    if request.plan_digest == Some(digest.into()) && from != RequestState::Suppressed {
+        return Ok((plan, digest));
     }
-    if suppressed {
-        triggers::changed(&write, &plan.model, "routing changed: a source was suppressed", deps.now()).await?;
-    }
-    if matches!(request.state, RequestState::Received | RequestState::Acknowledged) {
-        requests::advance(&write, reference, request.state, RequestState::Suppressed).await?;
-    }
-    if protocol.is_some() {
-        // The standard one stays the one of the release that executes, for which another plan would be asked.
-        let own = protocol.filter(|text| standard().is_ok_and(|standard| standard != *text));
-        requests::set_protocol(&write, reference, own).await?;
-    }
-    if requests::set_plan(&write, reference, bytes).await? {
-        let detail = json!({ "plan": digest, "protocol": plan.protocol }).to_string();
-        audit::append(&write, deps.now(), &person.name, "plan", reference, &detail).await?;
-    }
-    write.commit().await?;
+    take(deps, reference, &[act], vec![], async |write, _| {
+        if protocol.is_some() {
+            requests::set_protocol(write, reference, own).await?;
+        }
+        let new = requests::set_plan(write, reference, bytes.clone()).await?;
+        ensure!(new, "somebody else has just set this plan");
+        Ok(())
+    })
+    .await?;
     Ok((plan, digest))
 }
 

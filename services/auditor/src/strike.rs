@@ -31,8 +31,9 @@ use crate::{
     zeroing::{begin, finish, proof_path, struck, zero},
 };
 use obelus_casework::{
-    Deps, case, exhibits,
+    Deps, case, decision, exhibits,
     fault::point,
+    step::{Act, take},
     transparency::{publish, sign},
     triggers,
 };
@@ -64,11 +65,17 @@ pub async fn execute(deps: &Deps, by: &str, reference: &str) -> Result<Executed>
     let request = case::existing(deps, reference).await?;
     let mut tree = None;
     match request.state {
-        RequestState::ApprovedTwice => {
+        RequestState::ApprovedTwice | RequestState::WindowOpen => {
             let person = case::permitted(deps, by, Action::Execute, Some(reference)).await?;
             ensure!(
                 request.held_at.is_none(),
                 "request {reference} is frozen by a hold: nothing is zeroed until two persons release it"
+            );
+            decision::open_window(deps, reference).await?;
+            let until = case::existing(deps, reference).await?.window_until.context("a window has an end")?.0;
+            ensure!(
+                until <= deps.now(),
+                "request {reference} is in its dispute window until {until}: nothing is zeroed before"
             );
             // One that goes on is waited for; what one that was cut off has left is no copy to be zeroed.
             if adaptations::unfinished(&deps.db, &request.model).await?.is_some() {
@@ -254,8 +261,11 @@ async fn state(deps: &Deps, reference: &str) -> Result<()> {
         },
     );
     let now = deps.now();
-    publish(deps, sign(deps, &statement)?, async |write, digest| {
-        erasures::record_statement(write, reference, digest).await?;
+    let act = Act::new("erase", case::SERVICE, RequestState::Zeroing, RequestState::Verifying);
+    take(deps, reference, &[act], vec![sign(deps, &statement)?], async |write, digests| {
+        for digest in digests {
+            erasures::record_statement(write, reference, digest).await?;
+        }
         models::finish_strike(write, &model.name, &root_after).await?;
         for id in &ids {
             sources::revoke(write, &model.lineage, id, now).await?;

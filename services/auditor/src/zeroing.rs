@@ -13,7 +13,7 @@ use obelus_core::Digest;
 use obelus_ledger::row_proof::RowProof;
 use obelus_model::{CacheMismatch, ModelRecord, SourceMask, WeightFile, WeightTree, checkpoint_layout};
 use obelus_store::{
-    audit, copies,
+    copies,
     erasures::{self, NewErasure, TargetState},
     models,
     requests::{self, RequestState},
@@ -27,7 +27,12 @@ use crate::{
     targets::{self, Strike, Trees},
     training::keep,
 };
-use obelus_casework::{Deps, durable::write_durably, fault::point};
+use obelus_casework::{
+    Deps,
+    durable::write_durably,
+    fault::point,
+    step::{Act, take},
+};
 
 /// Puts the row proof on disk, then takes the step from which there is no way back. Gives the tree before.
 pub(crate) async fn begin(deps: &Deps, executor: &str, plan: &Plan) -> Result<WeightTree> {
@@ -47,20 +52,22 @@ pub(crate) async fn begin(deps: &Deps, executor: &str, plan: &Plan) -> Result<We
     let path = proof_path(deps, &plan.reference);
     write_durably(&path, &proof.to_bytes()?)?;
     point("row-proof-written");
-    let write = deps.db.write().await?;
-    requests::advance(&write, &plan.reference, RequestState::ApprovedTwice, RequestState::Zeroing).await?;
-    models::begin_strike(&write, &plan.model).await?;
-    // Read here and no earlier: from the line above on, no copy of this model is registered.
-    let targets = copies::of_model(&write, &plan.model).await?;
-    let erasure = NewErasure {
-        request: plan.reference.clone(),
-        model: plan.model.clone(),
-        root_before: plan.root_before,
-        targets: targets.into_iter().map(|copy| (copy.kind.to_string(), copy.path)).collect(),
-    };
-    erasures::begin(&write, &erasure, deps.now()).await?;
-    audit::append(&write, deps.now(), executor, "execute", &plan.reference, "{}").await?;
-    write.commit().await?;
+    let act = Act::new("execute", executor, RequestState::WindowOpen, RequestState::Zeroing);
+    take(deps, &plan.reference, &[act], vec![], async |write, _| {
+        requests::begin_zeroing(write, &plan.reference, deps.now()).await?;
+        models::begin_strike(write, &plan.model).await?;
+        // Read here and no earlier: from the line above on, no copy of this model is registered.
+        let targets = copies::of_model(write, &plan.model).await?;
+        let erasure = NewErasure {
+            request: plan.reference.clone(),
+            model: plan.model.clone(),
+            root_before: plan.root_before,
+            targets: targets.into_iter().map(|copy| (copy.kind.to_string(), copy.path)).collect(),
+        };
+        erasures::begin(write, &erasure, deps.now()).await?;
+        Ok(())
+    })
+    .await?;
     point("strike-begun");
     Ok(tree)
 }

@@ -64,7 +64,10 @@ fn a_source_is_struck_proved_and_certified() {
     assert_eq!(here.run(&["doctor"]).json(0)["ok"], true);
     let trail = here.run(&["request", "show", &reference]).json(0)["trail"].clone();
     let actions: Vec<&str> = trail.as_array().unwrap().iter().map(|e| e["action"].as_str().unwrap()).collect();
-    assert_eq!(actions, ["file", "plan", "approve", "approve", "execute", "verify"]);
+    let steps =
+        ["file", "acknowledge", "triage", "suppress", "plan", "approve", "approve", "open_window", "execute", "erase"];
+    assert_eq!(actions[..10], steps);
+    assert_eq!(actions[10..], ["verify", "certify"]);
 }
 
 /// The fractions of the plan against the neurons that `source show` gives.

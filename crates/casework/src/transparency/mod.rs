@@ -29,7 +29,7 @@ use tokio::sync::Mutex;
 pub use check::check;
 pub use intake::append;
 
-use crate::{Deps, fault};
+use crate::{Deps, fault, keyring::Held};
 use folder::LogFolder;
 
 /// Appenders that lost a race try again this often.
@@ -44,6 +44,7 @@ pub struct Sequencer {
 }
 
 /// A signed statement on its way into the log.
+#[derive(Clone)]
 pub struct Signed {
     kind: &'static str,
     role: Role,
@@ -132,29 +133,66 @@ pub async fn publish(
     signed: Signed,
     change: impl AsyncFn(&Write, &Digest) -> Result<()>,
 ) -> Result<Position> {
-    let entry = Entry::new(signed)?;
-    // The entry's number decides whether the signature counts, so no key is replaced until it has one.
-    let _held = deps.keys.share()?;
-    deps.keys.in_use(entry.role, &entry.keyid)?;
-    // Before anything is stored: a log that refuses to sign must not leave a change behind that nobody logs.
-    sequencer::in_step(deps).await?;
-    let digest = entry.digest();
-    let write = deps.db.write().await?;
-    store(deps, &write, &[&entry]).await?;
-    fault::fallible("log-leaf-insert")?;
-    change(&write, &digest).await?;
-    write.commit().await?;
-    fault::fallible("log-leaf-inserted")?;
-    for _ in 0..ATTEMPTS {
-        let mut edge = deps.log.edge.lock().await;
-        // Whoever held the lock before may have taken it along.
-        if let Some(index) = queue::index_of(&deps.db, &digest).await? {
-            sequencer::in_step(deps).await?;
-            return Ok(Position { digest, index });
-        }
-        sequencer::round(deps, &mut edge).await?;
+    let batch = Batch::begin(deps, vec![signed]).await?;
+    let write = batch.store(deps).await?;
+    for digest in &batch.digests {
+        change(&write, digest).await?;
     }
-    bail!("{ATTEMPTS} others were faster at appending to the log; try again")
+    batch.commit(deps, write).await?.pop().context("one statement has one place")
+}
+
+/// Statements that are stored together with a change, and get their places in the log in their order. While there is one, no
+/// key is replaced.
+pub(crate) struct Batch {
+    entries: Vec<Entry>,
+    /// SHA-256 of each envelope.
+    pub(crate) digests: Vec<Digest>,
+    /// The entries' numbers decide whether the signatures count, so no key is replaced until they have them.
+    _held: Held,
+}
+
+impl Batch {
+    /// Makes sure that the keys are in use and the log can be appended to: a log that refuses to sign must not leave a change
+    /// behind that nobody logs.
+    pub(crate) async fn begin(deps: &Deps, signed: Vec<Signed>) -> Result<Self> {
+        let entries = signed.into_iter().map(Entry::new).collect::<Result<Vec<_>>>()?;
+        let held = deps.keys.share()?;
+        for entry in &entries {
+            deps.keys.in_use(entry.role, &entry.keyid)?;
+        }
+        sequencer::in_step(deps).await?;
+        let digests = entries.iter().map(Entry::digest).collect();
+        Ok(Self { entries, digests, _held: held })
+    }
+
+    /// Stores the statements; the change goes into the same transaction.
+    pub(crate) async fn store(&self, deps: &Deps) -> Result<Write> {
+        let write = deps.db.write().await?;
+        store(deps, &write, &self.entries.iter().collect::<Vec<_>>()).await?;
+        fault::fallible("log-leaf-insert")?;
+        Ok(write)
+    }
+
+    /// Commits, and waits for the places.
+    pub(crate) async fn commit(self, deps: &Deps, write: Write) -> Result<Vec<Position>> {
+        write.commit().await?;
+        fault::fallible("log-leaf-inserted")?;
+        let mut places = Vec::with_capacity(self.digests.len());
+        for _ in 0..ATTEMPTS {
+            let mut edge = deps.log.edge.lock().await;
+            // Whoever held the lock before may have taken them along.
+            while let Some(digest) = self.digests.get(places.len()) {
+                let Some(index) = queue::index_of(&deps.db, digest).await? else { break };
+                places.push(Position { digest: *digest, index });
+            }
+            if places.len() == self.digests.len() {
+                sequencer::in_step(deps).await?;
+                return Ok(places);
+            }
+            sequencer::round(deps, &mut edge).await?;
+        }
+        bail!("{ATTEMPTS} others were faster at appending to the log; try again")
+    }
 }
 
 /// Gives places to statements that were stored and not logged, because the process that stored them was cut off.

@@ -8,9 +8,9 @@ use crate::{
     dsse::Envelope,
     keys::{PublicKey, Role},
     statement::{
-        AuditBundle, BlindChallenge, BlindChallengeResult, Campaign, Certificate, CertificateStatus, Erasure,
-        KeyRevocation, KeyRotation, PoolExtension, Predicate, SourceManifest, SourceProvenance, Statement, TrainingRun,
-        VerificationProtocol, VerificationRun,
+        AuditBundle, BlindChallenge, BlindChallengeResult, Campaign, CaseEvent, Certificate, CertificateStatus,
+        Erasure, KeyRevocation, KeyRotation, PoolExtension, Predicate, RequestReceipt, SourceManifest,
+        SourceProvenance, Statement, TrainingRun, VerificationProtocol, VerificationRun,
     },
     trust::{TrustedKey, TrustedRoot},
 };
@@ -123,6 +123,8 @@ pub(super) fn kind(
         AuditBundle::NAME => of::<AuditBundle>(envelope, trust, index),
         BlindChallenge::NAME => of::<BlindChallenge>(envelope, trust, index),
         BlindChallengeResult::NAME => of::<BlindChallengeResult>(envelope, trust, index),
+        RequestReceipt::NAME => of::<RequestReceipt>(envelope, trust, index),
+        CaseEvent::NAME => of::<CaseEvent>(envelope, trust, index),
         KeyRevocation::NAME => of::<KeyRevocation>(envelope, trust, index),
         other => Err(format!("unknown predicate {other:?}")),
     }

@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use super::{
-    calendar::Calendar,
+    calendar::{Calendar, CalendarError},
     clock::{Clock, Extension, Pause, Start},
+    day_of, end_of,
     period::{self, Period},
 };
 
@@ -100,6 +101,18 @@ struct ExtensionRow {
 }
 
 impl Regime {
+    /// When a dispute window that opens now has ended, both in microseconds since 1970 UTC: at once where there is none, else
+    /// when its last day is over where the time zone counts it.
+    ///
+    /// # Errors
+    /// When the zone is unknown here or dates end.
+    pub fn window_end(&self, opened_us: i64, time_zone: Option<&str>) -> Result<i64, CalendarError> {
+        match self.dispute_window {
+            None => Ok(opened_us),
+            Some(period) => end_of(period.after(day_of(opened_us, time_zone)?, &self.calendar)?, time_zone),
+        }
+    }
+
     /// Names of the shipped regimes.
     pub fn shipped_names() -> impl Iterator<Item = &'static str> {
         SHIPPED.into_iter().map(|(name, _)| name)

@@ -12,6 +12,10 @@ pub struct Model {
     /// The source.
     #[sea_orm(primary_key, auto_increment = false)]
     pub source_id: String,
+    /// Why it is not granted for this source; none where it is.
+    pub refusal_code: Option<String>,
+    /// The same in words.
+    pub refusal_reason: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -40,6 +40,10 @@ pub struct Model {
     pub regime_file: Option<String>,
     /// The file of its calendar, likewise.
     pub calendar_file: Option<String>,
+    /// When its dispute window ends; none before the plan was approved twice.
+    pub window_until: Option<Micros>,
+    /// The request that asks for the same.
+    pub duplicate_of: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

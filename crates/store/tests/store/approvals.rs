@@ -9,7 +9,9 @@ use obelus_store::{
     requests::{self, RequestState::*},
 };
 
-use crate::support::{LATER, NOW, approved_request, digest, dropped, house, kept, on_each, person, refused, request};
+use crate::support::{
+    LATER, NOW, approved_request, digest, dropped, house, kept, on_each, person, refused, suppressed_request,
+};
 
 #[tokio::test]
 async fn two_persons_approve_the_plan_and_both_are_kept() {
@@ -17,13 +19,13 @@ async fn two_persons_approve_the_plan_and_both_are_kept() {
         let db = &database.db;
         house(db).await;
         let (reference, mara, ilse) = kept(db, async |write| {
-            let reference = request(write).await;
+            let reference = suppressed_request(write).await;
             assert!(requests::set_plan(write, &reference, b"plan".to_vec()).await.unwrap());
             (reference, person(write, "mara").await, person(write, "ilse").await)
         })
         .await;
         let planned = requests::get(db, &reference).await.unwrap().unwrap();
-        assert_eq!((planned.state, planned.plan.as_deref()), (Planned, Some(b"plan".as_slice())));
+        assert_eq!((planned.state, planned.plan.as_deref()), (ImpactAssessed, Some(b"plan".as_slice())));
         assert_eq!(planned.plan_digest, Some(Sha256(digest("plan"))));
         kept(db, async |write| {
             let plan = digest("plan");
@@ -49,7 +51,7 @@ async fn the_same_person_cannot_approve_twice() {
         let db = &database.db;
         house(db).await;
         let (reference, mara) = kept(db, async |write| {
-            let reference = request(write).await;
+            let reference = suppressed_request(write).await;
             requests::set_plan(write, &reference, b"plan".to_vec()).await.unwrap();
             let mara = person(write, "mara").await;
             approvals::approve(write, &reference, mara, &digest("plan"), NOW).await.unwrap();
@@ -70,17 +72,18 @@ async fn an_approval_of_another_plan_or_by_nobody_or_of_no_plan_is_refused() {
     on_each(async |database| {
         let db = &database.db;
         house(db).await;
-        let (reference, mara) = kept(db, async |write| (request(write).await, person(write, "mara").await)).await;
+        let (reference, mara) =
+            kept(db, async |write| (suppressed_request(write).await, person(write, "mara").await)).await;
         let approve = async |reference: &str, person, plan: &str| {
             dropped(db, async |write| approvals::approve(write, reference, person, &digest(plan), NOW).await).await
         };
-        refused!(approve(&reference, mara, "plan").await, Error::State { found, .. } if found == "received");
+        refused!(approve(&reference, mara, "plan").await, Error::State { found, .. } if found == "suppressed");
         refused!(approve("OB-1", mara, "plan").await, Error::Missing { .. });
         kept(db, async |write| requests::set_plan(write, &reference, b"plan".to_vec()).await.unwrap()).await;
         let other = approve(&reference, mara, "the plan that was shown before").await;
         refused!(other, Error::State { what: "plan of request", .. });
         refused!(approve(&reference, mara + 99, "plan").await, Error::Database(_));
-        assert_eq!(requests::get(db, &reference).await.unwrap().unwrap().state, Planned);
+        assert_eq!(requests::get(db, &reference).await.unwrap().unwrap().state, ImpactAssessed);
         assert!(approvals::of_request(db, &reference).await.unwrap().is_empty());
     })
     .await;
@@ -118,7 +121,7 @@ async fn another_plan_voids_the_approvals_and_the_same_plan_does_not() {
         })
         .await;
         let request = requests::get(db, &reference).await.unwrap().unwrap();
-        assert_eq!((request.state, request.plan_digest), (Planned, Some(Sha256(digest("another plan")))));
+        assert_eq!((request.state, request.plan_digest), (ImpactAssessed, Some(Sha256(digest("another plan")))));
         assert!(approvals::of_request(db, &reference).await.unwrap().is_empty());
         // The same persons may approve the new plan, and only that.
         kept(db, async |write| {
@@ -127,7 +130,7 @@ async fn another_plan_voids_the_approvals_and_the_same_plan_does_not() {
             assert_eq!(state, ApprovedOnce);
         })
         .await;
-        let zero = dropped(db, async |write| requests::advance(write, &reference, ApprovedTwice, Zeroing).await).await;
+        let zero = dropped(db, async |write| requests::begin_zeroing(write, &reference, NOW).await).await;
         refused!(zero, Error::State { .. });
     })
     .await;
@@ -153,7 +156,7 @@ async fn an_approval_that_comes_while_the_plan_is_being_changed_is_refused() {
         let db = &database.db;
         house(db).await;
         let (reference, mara) = kept(db, async |write| {
-            let reference = request(write).await;
+            let reference = suppressed_request(write).await;
             requests::set_plan(write, &reference, b"plan".to_vec()).await.unwrap();
             (reference, person(write, "mara").await)
         })
@@ -173,7 +176,7 @@ async fn an_approval_that_comes_while_the_plan_is_being_changed_is_refused() {
         tokio::time::sleep(Duration::from_millis(200)).await;
         planner.commit().await.unwrap();
         refused!(approval.await.unwrap(), Error::State { what: "plan of request", .. });
-        assert_eq!(requests::get(db, &reference).await.unwrap().unwrap().state, Planned);
+        assert_eq!(requests::get(db, &reference).await.unwrap().unwrap().state, ImpactAssessed);
         assert!(approvals::of_request(db, &reference).await.unwrap().is_empty());
     })
     .await;
@@ -185,7 +188,7 @@ async fn of_two_second_approvals_at_once_one_is_told_that_it_came_too_late() {
         let db = &database.db;
         house(db).await;
         let (reference, persons) = kept(db, async |write| {
-            let reference = request(write).await;
+            let reference = suppressed_request(write).await;
             requests::set_plan(write, &reference, b"plan".to_vec()).await.unwrap();
             let mara = person(write, "mara").await;
             approvals::approve(write, &reference, mara, &digest("plan"), NOW).await.unwrap();

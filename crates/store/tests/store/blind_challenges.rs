@@ -6,12 +6,11 @@ use obelus_core::Digest;
 use obelus_store::{
     Error,
     blind_challenges::{self, BlindChallenge},
-    requests::{self, RequestState},
 };
 
 use crate::{
     case::{new_challenge, new_result},
-    support::{LATER, NOW, approved_request, digest, dropped, house, kept, on_each, refused},
+    support::{LATER, NOW, approved_request, begin_zeroing, digest, dropped, house, kept, on_each, refused},
 };
 
 #[tokio::test]
@@ -40,7 +39,7 @@ async fn a_sealed_file_is_deposited_once_and_only_while_nothing_is_zeroed() {
         refused!(deposit(b"sealed").await, Error::Exists { what: "blind challenge", .. });
         deposit(b"other").await.unwrap();
         kept(db, async |write| {
-            requests::advance(write, &reference, RequestState::ApprovedTwice, RequestState::Zeroing).await.unwrap();
+            begin_zeroing(write, &reference).await;
         })
         .await;
         refused!(deposit(b"other").await, Error::State { what: "request", found, .. } if found == "zeroing");

@@ -8,23 +8,26 @@ use obelus_store::{
     audit,
     baselines::{self, BaselineKind, NewBaseline},
     blind_challenges::{self, NewChallenge, NewResult},
+    case_events, case_extensions,
+    case_questions::{self, QuestionKind},
     certificates::{self, Certificate, NewCertificate},
     copies::{self, CopyKind, NewCopy},
     erasures::{self, NewErasure, TargetState},
+    filings,
     incidents::{self, IncidentKind, NewIncident},
     jobs::{self, JobKind, NewJob},
     log::{self, Head, NewLeaf},
     manifests::{self, Manifest},
     pool_extensions::{self, PoolExtension},
     registrations,
-    requests::{self, RequestState},
     schedules::{self, NewSchedule, Scope},
     sources::Source,
     status_lists::{self, NewStatusList},
     verifications::{self, Judgement, NewRun},
 };
 
-use crate::support::{LATER, LINEAGE, MODEL, NOW, approved_request, digest, house, kept, statement};
+use crate::cases::step_of;
+use crate::support::{LATER, LINEAGE, MODEL, NOW, approved_request, begin_zeroing, digest, house, kept, statement};
 
 /// A source of [`LINEAGE`] whose place in the manifest is `place`.
 pub fn source(source_id: &str, place: u32) -> Source {
@@ -278,7 +281,12 @@ pub async fn certified_house(db: &Db) -> String {
         let reference = approved_request(write).await;
         let challenge = new_challenge(write, &reference, b"sealed").await;
         let challenge = blind_challenges::deposit(write, challenge, NOW).await.unwrap();
-        requests::advance(write, &reference, RequestState::ApprovedTwice, RequestState::Zeroing).await.unwrap();
+        begin_zeroing(write, &reference).await;
+        filings::put(write, &reference, b"{}".to_vec()).await.unwrap();
+        case_questions::ask(write, &reference, QuestionKind::Scope, "which?", NOW).await.unwrap();
+        case_extensions::add(write, &reference, "many requests", NOW).await.unwrap();
+        let step = statement(write, "step").await;
+        case_events::append(write, step_of(&reference, 1, step), NOW).await.unwrap();
         recorded_erasure(write, &reference).await;
         let certificate = certificate(write, &reference, "anna").await;
         let result = new_result(write, &challenge.id).await;

@@ -193,7 +193,7 @@ async fn through(write: &Write, field: &str, text: &str) -> Result<String, Error
                 filed_by,
                 sources,
             };
-            let filed = requests::file(write, new, NOW).await?;
+            let filed = requests::file(write, requests::reserve(write, NOW).await?, new, NOW).await?;
             if field == "request regime" {
                 filed.regime
             } else {

@@ -9,6 +9,7 @@ mod approvals;
 mod baselines;
 mod blind_challenges;
 mod case;
+mod cases;
 mod certificates;
 mod erasures;
 mod hostile;

@@ -9,7 +9,7 @@ use obelus_store::{
 };
 
 use crate::support::{
-    LATER, MODEL, NOW, approved_request, dropped, house, kept, on_each, person, refused, request, zeroing_request,
+    LATER, MODEL, NOW, approved_request, dropped, file, house, kept, on_each, person, refused, request, zeroing_request,
 };
 
 /// Microseconds of a year that is not a leap year.
@@ -34,7 +34,7 @@ async fn a_filed_request_is_read_as_it_was_filed_and_its_sources_once_each() {
         house(db).await;
         let filed = kept(db, async |write| {
             let filed_by = person(write, "nils").await;
-            requests::file(write, new_request(filed_by, &["zoe", "anna", "zoe", "Émile", "Zoe"]), NOW).await.unwrap()
+            file(write, new_request(filed_by, &["zoe", "anna", "zoe", "Émile", "Zoe"]), NOW).await
         })
         .await;
         assert_eq!((filed.reference.as_str(), filed.state), ("OB-2026-000001", Received));
@@ -60,10 +60,13 @@ async fn a_request_about_an_unknown_model_or_by_an_unknown_person_is_not_filed()
         let db = &database.db;
         house(db).await;
         let nils = kept(db, async |write| person(write, "nils").await).await;
-        let by_nobody = dropped(db, async |write| requests::file(write, new_request(nils + 1, &[]), NOW).await).await;
+        let by_nobody =
+            dropped(db, async |write| requests::file(write, "OB-1".to_owned(), new_request(nils + 1, &[]), NOW).await)
+                .await;
         refused!(by_nobody, Error::Database(_));
         let about_nothing = NewRequest { model: "moa-1".to_owned(), ..new_request(nils, &[]) };
-        let about_nothing = dropped(db, async |write| requests::file(write, about_nothing, NOW).await).await;
+        let about_nothing =
+            dropped(db, async |write| requests::file(write, "OB-1".to_owned(), about_nothing, NOW).await).await;
         refused!(about_nothing, Error::Database(_));
         assert!(requests::page(db, None, 10).await.unwrap().is_empty());
     })
@@ -83,11 +86,11 @@ async fn references_ascend_and_none_is_given_twice_while_eight_file_at_once() {
                 let mut references = Vec::new();
                 for _ in 0..5 {
                     let write = db.write().await.unwrap();
-                    references.push(requests::file(&write, new_request(nils, &[]), NOW).await.unwrap().reference);
+                    references.push(file(&write, new_request(nils, &[]), NOW).await.reference);
                     write.commit().await.unwrap();
                     // A number that a dropped transaction took is nobody's.
                     let write = db.write().await.unwrap();
-                    requests::file(&write, new_request(nils, &[]), NOW).await.unwrap();
+                    file(&write, new_request(nils, &[]), NOW).await;
                 }
                 references
             }));
@@ -118,7 +121,7 @@ async fn every_year_counts_from_one() {
             let nils = person(write, "nils").await;
             let mut references = Vec::new();
             for now in [NOW, next_year, NOW, next_year] {
-                references.push(requests::file(write, new_request(nils, &[]), now).await.unwrap().reference);
+                references.push(file(write, new_request(nils, &[]), now).await.reference);
             }
             references
         })
@@ -176,14 +179,13 @@ async fn a_step_from_another_state_than_the_request_is_in_changes_nothing() {
         let db = &database.db;
         house(db).await;
         let reference = kept(db, request).await;
-        let late =
-            dropped(db, async |write| requests::advance(write, &reference, Acknowledged, Suppressed).await).await;
+        let late = dropped(db, async |write| requests::advance(write, &reference, Acknowledged, Triaged).await).await;
         let (expected, found) = match late {
             Err(Error::State { expected, found, .. }) => (expected, found),
             other => panic!("{other:?}"),
         };
         assert_eq!((expected.as_str(), found.as_str()), ("acknowledged", "received"));
-        let nobody = dropped(db, async |write| requests::advance(write, "OB-1", Received, Suppressed).await).await;
+        let nobody = dropped(db, async |write| requests::advance(write, "OB-1", Received, Acknowledged).await).await;
         refused!(nobody, Error::Missing { .. });
         assert_eq!(requests::get(db, &reference).await.unwrap().unwrap().state, Received);
     })
@@ -197,7 +199,7 @@ async fn no_request_takes_a_step_that_there_is_not_or_one_that_must_carry_someth
         house(db).await;
         let reference = kept(db, request).await;
         for to in RequestState::ALL.iter().copied() {
-            if [Acknowledged, Suppressed, Withdrawn, Restored].contains(&to) {
+            if [Acknowledged, Withdrawn].contains(&to) {
                 continue;
             }
             let step = dropped(db, async |write| requests::advance(write, &reference, Received, to).await).await;
@@ -222,19 +224,20 @@ async fn a_hold_forbids_zeroing_until_it_is_released_and_nothing_else() {
         let held = requests::get(db, &reference).await.unwrap().unwrap();
         assert_eq!((held.held_at, held.state), (Some(Micros(NOW)), ApprovedTwice));
         assert_eq!(held.shown_state(), "frozen");
-        let zero = dropped(db, async |write| requests::advance(write, &reference, ApprovedTwice, Zeroing).await).await;
+        kept(db, async |write| requests::open_window(write, &reference, NOW).await.unwrap()).await;
+        let zero = dropped(db, async |write| requests::begin_zeroing(write, &reference, NOW).await).await;
         refused!(zero, Error::Held(found) if found == reference);
         // A request in another state is told so, not that it is held.
         let elsewhere = dropped(db, async |write| {
-            requests::advance(write, &reference, ApprovedTwice, Withdrawn).await.unwrap();
-            requests::advance(write, &reference, ApprovedTwice, Zeroing).await
+            requests::advance(write, &reference, WindowOpen, Withdrawn).await.unwrap();
+            requests::begin_zeroing(write, &reference, NOW).await
         })
         .await;
         refused!(elsewhere, Error::State { .. });
         kept(db, async |write| {
             assert!(requests::release(write, &reference).await.unwrap());
             assert!(!requests::release(write, &reference).await.unwrap());
-            requests::advance(write, &reference, ApprovedTwice, Zeroing).await.unwrap();
+            requests::begin_zeroing(write, &reference, NOW).await.unwrap();
         })
         .await;
         assert_eq!(requests::get(db, &reference).await.unwrap().unwrap().shown_state(), "zeroing");
@@ -264,7 +267,7 @@ async fn a_refusal_keeps_its_code_and_reason_and_ends_the_request() {
             let again = requests::refuse(write, &reference, "other", "other").await;
             refused!(again, Error::NoSuchStep { from: Refused, to: Refused });
             let plan = requests::set_plan(write, &reference, b"plan".to_vec()).await;
-            refused!(plan, Error::NoSuchStep { from: Refused, to: Planned });
+            refused!(plan, Error::NoSuchStep { from: Refused, to: ImpactAssessed });
             refused!(requests::refuse(write, "OB-1", "other", "other").await, Error::Missing { .. });
         })
         .await;
@@ -282,9 +285,9 @@ async fn what_is_being_zeroed_is_not_refused_or_planned_again() {
             let refusal = requests::refuse(write, &reference, "late", "too late").await;
             refused!(refusal, Error::NoSuchStep { from: Zeroing, to: Refused });
             let plan = requests::set_plan(write, &reference, b"another plan".to_vec()).await;
-            refused!(plan, Error::NoSuchStep { from: Zeroing, to: Planned });
+            refused!(plan, Error::NoSuchStep { from: Zeroing, to: ImpactAssessed });
             let protocol = requests::set_protocol(write, &reference, Some("name = \"own\"")).await;
-            refused!(protocol, Error::NoSuchStep { from: Zeroing, to: Planned });
+            refused!(protocol, Error::NoSuchStep { from: Zeroing, to: ImpactAssessed });
         })
         .await;
         let request = requests::get(db, &reference).await.unwrap().unwrap();
@@ -308,6 +311,75 @@ async fn the_chosen_protocol_is_kept_as_it_is_until_another_one_is() {
             refused!(requests::set_protocol(write, "OB-1", None).await, Error::Missing { .. });
         })
         .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_is_zeroed_before_the_dispute_window_has_ended() {
+    on_each(async |database| {
+        let db = &database.db;
+        house(db).await;
+        let reference = kept(db, approved_request).await;
+        let closed = dropped(db, async |write| requests::begin_zeroing(write, &reference, LATER).await).await;
+        refused!(closed, Error::State { .. });
+        kept(db, async |write| requests::open_window(write, &reference, LATER).await.unwrap()).await;
+        let early = dropped(db, async |write| requests::begin_zeroing(write, &reference, NOW).await).await;
+        refused!(early, Error::WindowOpen { until: LATER, .. });
+        // Another plan closes the window: the next one opens with the next approvals.
+        let planned = dropped(db, async |write| {
+            requests::set_plan(write, &reference, b"another plan".to_vec()).await.unwrap();
+            requests::get(write, &reference).await.unwrap().unwrap()
+        })
+        .await;
+        assert_eq!((planned.state, planned.window_until), (ImpactAssessed, None));
+        kept(db, async |write| requests::begin_zeroing(write, &reference, LATER).await.unwrap()).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_refused_of_a_request_is_not_struck_by_it() {
+    on_each(async |database| {
+        let db = &database.db;
+        house(db).await;
+        let reference = kept(db, request).await;
+        let refused = [("anna".to_owned(), "not_rights_holder".to_owned(), "it is not theirs".to_owned())];
+        let early = dropped(db, async |write| requests::grant_partially(write, &reference, &refused).await).await;
+        refused!(early, Error::State { .. });
+        kept(db, async |write| {
+            requests::add_sources(write, &reference, &["anna".to_owned(), "bert".to_owned()]).await.unwrap();
+            requests::advance(write, &reference, Received, Acknowledged).await.unwrap();
+            requests::advance(write, &reference, Acknowledged, Triaged).await.unwrap();
+        })
+        .await;
+        assert_eq!(requests::sources(db, &reference).await.unwrap(), ["anna", "bert"]);
+        let stranger = [("carl".to_owned(), "other".to_owned(), "who".to_owned())];
+        let unknown = dropped(db, async |write| requests::grant_partially(write, &reference, &stranger).await).await;
+        refused!(unknown, Error::Missing { .. });
+        kept(db, async |write| requests::grant_partially(write, &reference, &refused).await.unwrap()).await;
+        assert_eq!(requests::sources(db, &reference).await.unwrap(), ["bert"]);
+        let request = requests::get(db, &reference).await.unwrap().unwrap();
+        assert_eq!(request.state, PartiallyGranted);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_duplicate_names_another_request_that_there_is() {
+    on_each(async |database| {
+        let db = &database.db;
+        house(db).await;
+        let (one, other) = kept(db, async |write| (request(write).await, request(write).await)).await;
+        dropped(db, async |write| {
+            let itself = requests::mark_duplicate(write, &one, &one).await;
+            refused!(itself, Error::NoSuchStep { to: DuplicateOf, .. });
+            refused!(requests::mark_duplicate(write, &one, "OB-1").await, Error::Missing { .. });
+        })
+        .await;
+        kept(db, async |write| requests::mark_duplicate(write, &one, &other).await.unwrap()).await;
+        let closed = requests::get(db, &one).await.unwrap().unwrap();
+        assert_eq!((closed.state, closed.duplicate_of), (DuplicateOf, Some(other)));
     })
     .await;
 }

@@ -44,6 +44,10 @@ pub const TABLES: &[&str] = &[
     "requests",
     "request_sources",
     "approvals",
+    "case_events",
+    "case_extensions",
+    "case_questions",
+    "filings",
     "erasures",
     "erasure_targets",
     "verification_runs",
@@ -198,12 +202,28 @@ pub async fn request(write: &Write) -> String {
     let (regime, sources) = ("gdpr-art17".to_owned(), vec!["anna".to_owned()]);
     let request =
         NewRequest { regime, regime_file: None, calendar_file: None, model: MODEL.to_owned(), filed_by, sources };
-    requests::file(write, request, NOW).await.unwrap().reference
+    file(write, request, NOW).await.reference
+}
+
+/// Files a request under the next reference.
+pub async fn file(write: &Write, request: NewRequest, now: Timestamp) -> requests::Request {
+    let reference = requests::reserve(write, now).await.unwrap();
+    requests::file(write, reference, request, now).await.unwrap()
+}
+
+/// A request whose sources are suppressed.
+pub async fn suppressed_request(write: &Write) -> String {
+    use RequestState::{Acknowledged, Received, Suppressed, Triaged};
+    let reference = request(write).await;
+    for (from, to) in [(Received, Acknowledged), (Acknowledged, Triaged), (Triaged, Suppressed)] {
+        requests::advance(write, &reference, from, to).await.unwrap();
+    }
+    reference
 }
 
 /// A request whose plan Mara and Ilse have approved.
 pub async fn approved_request(write: &Write) -> String {
-    let reference = request(write).await;
+    let reference = suppressed_request(write).await;
     requests::set_plan(write, &reference, b"plan".to_vec()).await.unwrap();
     for name in ["mara", "ilse"] {
         let person = person(write, name).await;
@@ -215,6 +235,12 @@ pub async fn approved_request(write: &Write) -> String {
 /// A request whose rows are being zeroed.
 pub async fn zeroing_request(write: &Write) -> String {
     let reference = approved_request(write).await;
-    requests::advance(write, &reference, RequestState::ApprovedTwice, RequestState::Zeroing).await.unwrap();
+    begin_zeroing(write, &reference).await;
     reference
+}
+
+/// Takes an approved request through a window of no length.
+pub async fn begin_zeroing(write: &Write, reference: &str) {
+    requests::open_window(write, reference, NOW).await.unwrap();
+    requests::begin_zeroing(write, reference, NOW).await.unwrap();
 }

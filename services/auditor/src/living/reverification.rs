@@ -34,6 +34,7 @@ use crate::{
 use obelus_casework::{
     Deps, case,
     fault::point,
+    step::{Act, take},
     transparency::{publish, sign},
 };
 
@@ -235,19 +236,22 @@ async fn foreign_weights(
 /// Suspends the certificate in one transaction with the incident; the request is open again where verification failed.
 async fn open_incident(deps: &Deps, attempt: &Attempt<'_>, new: NewIncident, reopens: bool) -> Result<Outcome> {
     let (now, request) = (deps.now(), new.request.clone());
-    let write = deps.db.write().await?;
-    attempt.fence(&write, now).await?;
-    certificates::set_status(&write, &new.certificate, CertificateStatus::Suspended, now).await?;
-    let state = requests::get(&write, &request).await?.context("a certificate names a request")?.state;
-    if reopens && state != RequestState::VerificationFailed {
-        requests::advance(&write, &request, state, RequestState::VerificationFailed).await?;
-    }
-    let certificate = new.certificate.clone();
-    let opened = incidents::open(&write, new, now).await?;
-    let detail = json!({ "certificate": certificate, "incident": opened.id, "reopened": reopens }).to_string();
-    audit::append(&write, now, attempt.by, "suspend", &request, &detail).await?;
-    write.commit().await?;
+    let state = case::existing(deps, &request).await?.state;
+    let to = if reopens { RequestState::VerificationFailed } else { state };
+    let detail = json!({ "certificate": new.certificate, "reopened": reopens });
+    let act = Act::new("suspend", attempt.by, state, to).carrying(&detail);
+    take(deps, &request, &[act], vec![], async |write, _| {
+        attempt.fence(write, now).await?;
+        certificates::set_status(write, &new.certificate, CertificateStatus::Suspended, now).await?;
+        if state != to {
+            requests::advance(write, &request, state, to).await?;
+        }
+        incidents::open(write, new.clone(), now).await?;
+        Ok(())
+    })
+    .await?;
     point("certificate-suspended");
+    let opened = incidents::open_of(&deps.db, &new.certificate).await?.context("the incident was just opened")?;
     Ok(Outcome::Suspended(opened.id))
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use obelus_auditor::challenge;
-use obelus_casework::{Deps, case, case::OWNER, clocks};
+use obelus_casework::{Deps, case, case::OWNER, clocks, decision, filing::Filing};
 use obelus_store::{approvals, blind_challenges, models, persons, requests, requests::Request as Row};
 use serde_json::{Value, json};
 
@@ -24,9 +24,10 @@ pub async fn run(deps: &Deps, command: &Request, output: &Output) -> Result<Answ
                 Some(model) => model.clone(),
                 None => only_model(deps).await?,
             };
-            let request = case::file(deps, person.as_deref().unwrap_or(OWNER), &model, regime, source).await?;
+            let filing = Filing::internal(&model, regime, source, deps.now());
+            let request = case::file(deps, person.as_deref().unwrap_or(OWNER), &filing).await?;
             let reference = request.reference;
-            let words = format!("{reference} received. Next: obelus takedown plan {reference}");
+            let words = format!("{reference} received and acknowledged. Next: obelus takedown plan {reference}");
             output.print(&words, &json!({ "reference": reference }))?;
         }
         Request::List => {
@@ -54,7 +55,7 @@ pub async fn run(deps: &Deps, command: &Request, output: &Output) -> Result<Answ
                 row.regime,
                 requests::sources(&deps.db, reference).await?.join(", ")
             );
-            let clocks = clocks::of(&row, deps.settings.time_zone.as_deref())?;
+            let clocks = clocks::of(deps, &row).await?;
             for clock in clocks.iter().flat_map(|clocks| &clocks.running) {
                 words.push_str(&format!("\n{}", clock.in_words()));
             }
@@ -74,22 +75,22 @@ pub async fn run(deps: &Deps, command: &Request, output: &Output) -> Result<Answ
             output.print(&words, &document)?;
         }
         Request::Approve { reference, person } => {
-            let state = case::approve(deps, &someone(person, "approves")?, reference).await?;
+            let state = decision::approve(deps, &someone(person, "approves")?, reference).await?;
             let words = format!("{reference} is {state}.");
             output.print(&words, &json!({ "reference": reference, "state": state.to_string() }))?;
         }
         Request::Refuse { reference, code, reason, person } => {
-            case::refuse(deps, person.as_deref().unwrap_or(OWNER), reference, code, reason).await?;
+            decision::refuse(deps, person.as_deref().unwrap_or(OWNER), reference, code, reason).await?;
             let words = format!("{reference} is refused: {code}.");
             output.print(&words, &json!({ "reference": reference, "state": "refused", "code": code }))?;
         }
         Request::Hold { reference, person } => {
-            let new = case::hold(deps, person.as_deref().unwrap_or(OWNER), reference).await?;
+            let new = decision::hold(deps, person.as_deref().unwrap_or(OWNER), reference).await?;
             let words = if new { "is held: nothing is zeroed" } else { "was held already" };
             output.print(&format!("{reference} {words}."), &json!({ "reference": reference, "held": true }))?;
         }
         Request::Release { reference, person } => {
-            let ended = case::release(deps, &someone(person, "agrees to release")?, reference).await?;
+            let ended = decision::release(deps, &someone(person, "agrees to release")?, reference).await?;
             let words = if ended { "is released" } else { "stays held until a second person agrees" };
             output.print(&format!("{reference} {words}."), &json!({ "reference": reference, "held": !ended }))?;
         }

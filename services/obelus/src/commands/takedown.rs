@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use obelus_auditor::{plan, strike};
-use obelus_casework::{Deps, case, case::OWNER};
+use obelus_casework::{Deps, case::OWNER, decision};
 use obelus_verdict::Protocol;
 use serde_json::json;
 
@@ -76,7 +76,7 @@ pub async fn run(deps: &Deps, command: &Takedown, output: &Output) -> Result<Ans
             output.print(&words, &executed)?;
         }
         Takedown::Undo { reference, person } => {
-            case::undo(deps, person.as_deref().unwrap_or(OWNER), reference).await?;
+            decision::undo(deps, person.as_deref().unwrap_or(OWNER), reference).await?;
             let words = format!("{reference} is restored: its sources may be lit again.");
             output.print(&words, &json!({ "reference": reference, "state": "restored" }))?;
         }

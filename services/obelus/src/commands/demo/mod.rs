@@ -11,7 +11,7 @@ use obelus_auditor::{
     subject::Opened,
     verification::{self, Results, Table},
 };
-use obelus_casework::{Deps, case};
+use obelus_casework::{Deps, case, decision, filing::Filing};
 use obelus_corpus::{Library, generator};
 use obelus_store::{models, persons, requests::RequestState};
 use obelus_verdict::{Condition, FactKind, Interval, Protocol, Scores, log_truth_ratio};
@@ -164,7 +164,8 @@ async fn takedown(deps: &Deps, source: &str, output: &Output) -> Result<String> 
         persons::add(&write, name, role, deps.now()).await?;
     }
     write.commit().await?;
-    let request = case::file(deps, "rita", NAME, "gdpr-art17", &[source.to_owned()]).await?;
+    let filing = Filing::internal(NAME, "gdpr-art17", &[source.to_owned()], deps.now());
+    let request = case::file(deps, "rita", &filing).await?;
     let reference = request.reference;
     let (plan, digest) = plan::set(deps, case::OWNER, &reference, None).await?;
     let fractions: Vec<f64> = plan.survivors.iter().filter_map(|s| s.lost_fraction.parse().ok()).collect();
@@ -177,9 +178,9 @@ async fn takedown(deps: &Deps, source: &str, output: &Output) -> Result<String> 
         100.0 * fractions.iter().copied().fold(0.0, f64::max)
     ));
     for person in ["ana", "ben"] {
-        let state = case::approve(deps, person, &reference).await?;
+        let state = decision::approve(deps, person, &reference).await?;
         output.tell(&format!("{person} approves exactly this plan: {state}"));
-        ensure!(state != RequestState::Planned, "an approval moves a request on");
+        ensure!(state != RequestState::ImpactAssessed, "an approval moves a request on");
     }
     Ok(reference)
 }
