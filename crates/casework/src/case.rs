@@ -4,7 +4,7 @@
 use anyhow::{Context as _, Result, bail, ensure};
 use obelus_core::Digest;
 use obelus_ledger::statement::{RequestReceipt, Statement, Subject};
-use obelus_policy::{Action, Actor, Rules};
+use obelus_policy::{Action, Actor, Case, Rules};
 use obelus_store::{
     approvals, audit, filings, models, persons,
     persons::Person,
@@ -40,13 +40,14 @@ const PAGE: u64 = 1000;
 pub async fn permitted(deps: &Deps, name: &str, action: Action, reference: Option<&str>) -> Result<Person> {
     let person = persons::named(&deps.db, name).await?;
     let person = person.ok_or_else(|| NotThere::person(name))?;
-    let history = match reference {
-        Some(reference) => history(deps, reference).await?,
-        None => vec![],
+    let actor = Actor { name: &person.name, roles: &person.roles, grant: None };
+    let Some(reference) = reference else {
+        Rules::shipped()?.permit(actor, action, None, deps.now())?;
+        return Ok(person);
     };
-    let rules = Rules::shipped()?;
-    let actor = Actor { name: &person.name, roles: &person.roles };
-    rules.permit(actor, action, history.iter().map(|(action, who)| (*action, who.as_str())))?;
+    let held = existing(deps, reference).await?.held_at.is_some();
+    let history = history(deps, reference).await?;
+    Rules::shipped()?.permit(actor, action, Some(&Case { reference, history: &history, held }), deps.now())?;
     Ok(person)
 }
 

@@ -102,6 +102,7 @@ async fn signed(deps: &Deps, reference: &str, acts: &[Act]) -> Result<(Vec<Signe
     let last = case_events::last(&deps.db, reference).await?;
     let mut previous = last.as_ref().map(|event| event.statement.0);
     let mut sequence = last.map_or(0, |event| event.sequence);
+    let rules = Rules::shipped()?.digest();
     let (mut steps, mut events) = (Vec::new(), Vec::new());
     for act in acts {
         sequence += 1;
@@ -117,7 +118,7 @@ async fn signed(deps: &Deps, reference: &str, acts: &[Act]) -> Result<(Vec<Signe
                 to: act.to.to_string(),
                 actor: actor_digest(&salt, &act.actor),
                 detail,
-                rules: Rules::digest(),
+                rules,
                 happened_at: deps.now(),
                 salt,
             },

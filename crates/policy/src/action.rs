@@ -14,26 +14,6 @@ pub enum Action {
     Export,
     /// File a request.
     File,
-    /// Send the receipt of a request.
-    Acknowledge,
-    /// Ask a requester who they are, or what they mean.
-    Ask,
-    /// Record what a requester answered.
-    Answer,
-    /// Find that a request is to be done, and for which sources.
-    Triage,
-    /// Say which sources a request means.
-    MatchSources,
-    /// Take sources out of routing, reversibly.
-    Suppress,
-    /// Extend the clock of a case, and tell the requester.
-    Extend,
-    /// Close a request because another asks for the same.
-    MarkDuplicate,
-    /// Take a request back.
-    Withdraw,
-    /// Refuse a request for some of its sources.
-    GrantPartially,
     /// Work out a request's impact; this suppresses its sources.
     Plan,
     /// Approve the plan as it stands.
@@ -66,24 +46,50 @@ pub enum Action {
     ManageKeys,
     /// Add people and roles.
     ManagePeople,
+    /// Send the receipt of a request.
+    Acknowledge,
+    /// Ask the requester who they are, or what they mean.
+    Ask,
+    /// Record the requester's answer.
+    Answer,
+    /// Decide what a request is about and by which regime.
+    Triage,
+    /// Select the sources that a request means.
+    MatchSources,
+    /// Keep the sources from being used while the request is open.
+    Suppress,
+    /// Extend the clock of a request, with a letter that says why.
+    Extend,
+    /// Close a request as the same as another.
+    MarkDuplicate,
+    /// Take a request back.
+    Withdraw,
+    /// Record a counter-notice.
+    CounterNotice,
+    /// Write a letter in a case.
+    WriteLetter,
+    /// Grant a request for some of its sources and refuse it for the others.
+    GrantPartially,
+    /// Read a case, without the personal data in it.
+    ReadCase,
+    /// Read the personal data in a case.
+    ReadPersonalData,
+    /// Read the audit trail, of one case or of all.
+    ReadAudit,
+    /// Draw cases at random, to look at.
+    SampleCases,
+    /// Change the settings of the installation.
+    ManageSettings,
+    /// End the sessions of others.
+    ManageSessions,
 }
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 37] = [
         Self::Register,
         Self::Export,
         Self::File,
-        Self::Acknowledge,
-        Self::Ask,
-        Self::Answer,
-        Self::Triage,
-        Self::MatchSources,
-        Self::Suppress,
-        Self::Extend,
-        Self::MarkDuplicate,
-        Self::Withdraw,
-        Self::GrantPartially,
         Self::Plan,
         Self::Approve,
         Self::Refuse,
@@ -100,7 +106,30 @@ impl Action {
         Self::HandOut,
         Self::ManageKeys,
         Self::ManagePeople,
+        Self::Acknowledge,
+        Self::Ask,
+        Self::Answer,
+        Self::Triage,
+        Self::MatchSources,
+        Self::Suppress,
+        Self::Extend,
+        Self::MarkDuplicate,
+        Self::Withdraw,
+        Self::CounterNotice,
+        Self::WriteLetter,
+        Self::GrantPartially,
+        Self::ReadCase,
+        Self::ReadPersonalData,
+        Self::ReadAudit,
+        Self::SampleCases,
+        Self::ManageSettings,
+        Self::ManageSessions,
     ];
+
+    /// The action of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.name() == name)
+    }
 
     /// The name in rules and audit events.
     pub const fn name(self) -> &'static str {
@@ -108,16 +137,6 @@ impl Action {
             Self::Register => "register",
             Self::Export => "export",
             Self::File => "file",
-            Self::Acknowledge => "acknowledge",
-            Self::Ask => "ask",
-            Self::Answer => "answer",
-            Self::Triage => "triage",
-            Self::MatchSources => "match_sources",
-            Self::Suppress => "suppress",
-            Self::Extend => "extend",
-            Self::MarkDuplicate => "mark_duplicate",
-            Self::Withdraw => "withdraw",
-            Self::GrantPartially => "grant_partially",
             Self::Plan => "plan",
             Self::Approve => "approve",
             Self::Refuse => "refuse",
@@ -134,6 +153,24 @@ impl Action {
             Self::HandOut => "hand_out",
             Self::ManageKeys => "manage_keys",
             Self::ManagePeople => "manage_people",
+            Self::Acknowledge => "acknowledge",
+            Self::Ask => "ask",
+            Self::Answer => "answer",
+            Self::Triage => "triage",
+            Self::MatchSources => "match_sources",
+            Self::Suppress => "suppress",
+            Self::Extend => "extend",
+            Self::MarkDuplicate => "mark_duplicate",
+            Self::Withdraw => "withdraw",
+            Self::CounterNotice => "counter_notice",
+            Self::WriteLetter => "write_letter",
+            Self::GrantPartially => "grant_partially",
+            Self::ReadCase => "read_case",
+            Self::ReadPersonalData => "read_personal_data",
+            Self::ReadAudit => "read_audit",
+            Self::SampleCases => "sample_cases",
+            Self::ManageSettings => "manage_settings",
+            Self::ManageSessions => "manage_sessions",
         }
     }
 }

@@ -15,8 +15,8 @@ use obelus_ledger::{
     dsse::Envelope,
     statement::{AuditBundle, Predicate, Statement, Subject},
 };
-use obelus_policy::Action;
-use obelus_store::{approvals, audit, certificates, requests, statements, verifications};
+use obelus_policy::{Action, Rules};
+use obelus_store::{approvals, audit, case_events, certificates, filings, requests, statements, verifications};
 use serde_json::json;
 
 use crate::{certificate_files, challenge, standing};
@@ -30,8 +30,6 @@ use obelus_casework::{
 
 /// Events read at once.
 const PAGE: u64 = 1000;
-/// The rules by which anybody may do anything to a request.
-const AUTHORISATION: &str = include_str!("../../../policies/authz/roles.toml");
 const README: &str = include_str!("audit_bundle/README.txt");
 
 /// What the audit trail calls a bundle that was handed out.
@@ -62,10 +60,20 @@ async fn make(deps: &Deps, reference: &str) -> Result<Vec<u8>> {
     add("README.txt".to_owned(), README.as_bytes().to_vec());
     add("case/request.json".to_owned(), canonical::to_bytes(&case_document(deps, &request).await?)?);
     add("case/timeline.json".to_owned(), canonical::to_bytes(&timeline(deps, reference).await?)?);
+    for (name, envelope) in steps(deps, reference).await? {
+        add(format!("case/{name}"), envelope);
+    }
     if let Some(plan) = &request.plan {
         add("case/plan.json".to_owned(), plan.clone());
     }
-    add("policies/authorisation.toml".to_owned(), AUTHORISATION.as_bytes().to_vec());
+    for (name, text) in Rules::files() {
+        add(format!("policies/authz/{name}"), text.as_bytes().to_vec());
+    }
+    for (name, text) in [("regime", &request.regime_file), ("calendar", &request.calendar_file)] {
+        if let Some(text) = text {
+            add(format!("policies/{name}.toml"), text.as_bytes().to_vec());
+        }
+    }
     for row in &issued {
         let written = certificate_files::hand_out(deps, row).await?;
         for path in written.all() {
@@ -114,6 +122,24 @@ async fn case_document(deps: &Deps, request: &requests::Request) -> Result<serde
         "approvals": approved,
         "refusalCode": request.refusal_code,
     }))
+}
+
+/// The signed steps of the case and the receipt for it, as envelopes. Without their places in the log, whose checkpoint moves
+/// with every archive; the log is public, and their leaves are in it.
+async fn steps(deps: &Deps, reference: &str) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut files = Vec::new();
+    let envelope = async |digest: &Digest| -> Result<Vec<u8>> {
+        let stored = statements::get(&deps.db, digest).await?;
+        Ok(stored.with_context(|| format!("the statement {digest} is missing from the database"))?.envelope)
+    };
+    for step in case_events::of_request(&deps.db, reference).await? {
+        let name = format!("steps/{:03}.{}.json", step.sequence, step.action);
+        files.push((name, envelope(&step.statement.0).await?));
+    }
+    if let Some(receipt) = filings::get(&deps.db, reference).await?.and_then(|filing| filing.receipt) {
+        files.push(("receipt.json".to_owned(), envelope(&receipt.0).await?));
+    }
+    Ok(files)
 }
 
 /// What was recorded about the request, oldest first. Not who was handed a bundle: that would make the next one another.

@@ -100,6 +100,33 @@ fn others_unpack_a_bundle_and_find_every_file_that_its_manifest_lists() {
 }
 
 #[test]
+fn the_steps_of_a_case_are_a_chain_that_others_can_follow() {
+    let Some(unpacked) = Unpacked::new("unpacked-steps") else { return };
+    let readme = String::from_utf8(unpacked.files()["README.txt"].clone()).unwrap();
+    let script = readme.split("<<'END'\n").nth(1).unwrap().split("END\n").next().unwrap();
+    let follow = |paths: &[&str]| {
+        let mut python = program("python3", "--version")?;
+        Some(python.args(["-c", script]).args(paths).current_dir(unpacked.folder.path("case")).output().unwrap())
+    };
+    let files = unpacked.files();
+    let steps: Vec<&str> = files.keys().filter(|path| path.starts_with("case/steps/")).map(String::as_str).collect();
+    assert_eq!(steps.len(), 11, "from filing to the certificate: {steps:?}");
+    let Some(whole) = follow(&steps) else { return };
+    assert!(whole.status.success() && String::from_utf8_lossy(&whole.stdout).contains("approve approved_once"));
+    for left_out in 0..steps.len() - 1 {
+        let without: Vec<&str> =
+            steps.iter().enumerate().filter(|(at, _)| *at != left_out).map(|(_, path)| *path).collect();
+        assert!(!follow(&without).unwrap().status.success(), "without {}", steps[left_out]);
+    }
+    if let Some(mut dsse) = python("check_dsse.py") {
+        let paths = steps.iter().chain(&["case/receipt.json"]);
+        let pem = unpacked.trust.join("registrar.pem");
+        let output = dsse.arg(pem).args(paths).current_dir(unpacked.folder.path("case")).output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+    }
+}
+
+#[test]
 fn one_flipped_byte_of_a_bundle_is_noticed_by_unzip_and_by_us() {
     let Some(unpacked) = Unpacked::new("unpacked-flipped") else { return };
     let good = fs::read(&unpacked.archive).unwrap();
