@@ -1,7 +1,9 @@
 //! One file per table: its columns as sea-orm entities, documented where the rows are used. Queries stand beside, in the
 //! files named after what they are about.
 
+pub(crate) mod accounts;
 pub(crate) mod adaptations;
+pub(crate) mod api_tokens;
 pub(crate) mod approvals;
 pub(crate) mod audit_events;
 pub(crate) mod audit_schedules;
@@ -24,12 +26,14 @@ pub(crate) mod log_leaves;
 pub(crate) mod log_pending;
 pub(crate) mod manifests;
 pub(crate) mod models;
+pub(crate) mod one_time_links;
 pub(crate) mod person_roles;
 pub(crate) mod persons;
 pub(crate) mod pool_extensions;
 pub(crate) mod registrations;
 pub(crate) mod request_sources;
 pub(crate) mod requests;
+pub(crate) mod sessions;
 pub(crate) mod sources;
 pub(crate) mod statements;
 pub(crate) mod status_lists;

@@ -3,8 +3,9 @@
 //! Not here: assertions about behaviour, and the rows that have nothing to do with one case (`support.rs`).
 
 use obelus_store::{
-    Bytes32, Db, Micros, Sha256, Write,
+    Bytes32, Db, Micros, Sha256, Write, accounts,
     adaptations::{self, AdaptationKind, NewAdaptation},
+    api_tokens::{self, NewToken},
     audit,
     baselines::{self, BaselineKind, NewBaseline},
     blind_challenges::{self, NewChallenge, NewResult},
@@ -18,16 +19,20 @@ use obelus_store::{
     jobs::{self, JobKind, NewJob},
     log::{self, Head, NewLeaf},
     manifests::{self, Manifest},
+    one_time_links::{self, NewLink, Purpose},
     pool_extensions::{self, PoolExtension},
     registrations,
     schedules::{self, NewSchedule, Scope},
+    sessions::{self, Holder, NewSession},
     sources::Source,
     status_lists::{self, NewStatusList},
     verifications::{self, Judgement, NewRun},
 };
 
 use crate::cases::step_of;
-use crate::support::{LATER, LINEAGE, MODEL, NOW, approved_request, begin_zeroing, digest, house, kept, statement};
+use crate::support::{
+    LATER, LINEAGE, MODEL, NOW, approved_request, begin_zeroing, digest, house, kept, person, statement,
+};
 
 /// A source of [`LINEAGE`] whose place in the manifest is `place`.
 pub fn source(source_id: &str, place: u32) -> Source {
@@ -266,6 +271,27 @@ pub async fn new_result(write: &Write, id: &str) -> NewResult {
     NewResult { results: b"results".to_vec(), outcome: "pass".to_owned(), result, by: "nils".to_owned() }
 }
 
+/// A session that is not begun yet, and ends with [`LATER`].
+pub fn new_session(token: &str, holder: Holder) -> NewSession {
+    NewSession { token_hash: digest(token), holder, expires_at: LATER, user_agent: "a browser".to_owned() }
+}
+
+/// A link that is not made yet, and works until [`LATER`].
+pub fn new_link(token: &str, purpose: Purpose, subject: &str) -> NewLink {
+    NewLink { token_hash: digest(token), purpose, subject: subject.to_owned(), expires_at: LATER }
+}
+
+/// A token that is not issued yet, and works until [`LATER`].
+pub fn new_token(token: &str, person: i64) -> NewToken {
+    NewToken {
+        person,
+        name: "nightly".to_owned(),
+        token_hash: digest(token),
+        scopes: vec!["read_cases".to_owned()],
+        expires_at: LATER,
+    }
+}
+
 /// At least one row in every table. Gives the request's reference.
 pub async fn certified_house(db: &Db) -> String {
     house(db).await;
@@ -300,6 +326,11 @@ pub async fn certified_house(db: &Db) -> String {
         let leaf = NewLeaf { body: b"a".to_vec(), leaf_hash: digest("a"), statement: statement(write, "a").await };
         let old = log::head(write).await.unwrap();
         log::append(write, &[leaf], &old, &Head { size: 1, root: digest("a"), note: b"note".to_vec() }).await.unwrap();
+        let mara = person(write, "mara").await;
+        accounts::create(write, mara, "a hash", NOW).await.unwrap();
+        sessions::begin(write, new_session("session", Holder::Person(mara)), NOW).await.unwrap();
+        one_time_links::make(write, new_link("link", Purpose::Invite, "ilse"), NOW).await.unwrap();
+        api_tokens::issue(write, new_token("token", mara), NOW).await.unwrap();
         audit::append(write, NOW, "mara", "certify", &reference, "{}").await.unwrap();
         reference
     })

@@ -4,7 +4,9 @@
 //! than most of the tests.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report")]
 
+mod accounts;
 mod adaptations;
+mod api_tokens;
 mod approvals;
 mod baselines;
 mod blind_challenges;
@@ -17,10 +19,12 @@ mod incidents;
 mod jobs;
 mod log;
 mod models;
+mod one_time_links;
 mod registers;
 mod registrations;
 mod requests;
 mod schedules;
+mod sessions;
 mod sources;
 mod support;
 mod tables;

@@ -58,6 +58,10 @@ pub const TABLES: &[&str] = &[
     "jobs",
     "baselines",
     "blind_challenges",
+    "accounts",
+    "sessions",
+    "one_time_links",
+    "api_tokens",
     "audit_events",
 ];
 

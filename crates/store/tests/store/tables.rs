@@ -57,7 +57,7 @@ fn split_name(url: &str) -> (&str, &str) {
 async fn migrating_again_changes_nothing() {
     on_each(async |database| {
         let before = shape(database).await;
-        assert_eq!(applied(database).await.len(), 19, "{before:?}");
+        assert_eq!(applied(database).await.len(), 20, "{before:?}");
         database.db.migrate().await.unwrap();
         assert_eq!(shape(database).await, before);
     })
@@ -127,6 +127,9 @@ async fn a_row_that_points_to_nothing_is_refused_in_every_table() {
         ("jobs", &["schedule"]),
         ("baselines", &["model"]),
         ("blind_challenges", &["request", "deposit", "result"]),
+        ("accounts", &["person"]),
+        ("sessions", &["person"]),
+        ("api_tokens", &["person"]),
     ];
     on_each(async |database| {
         certified_house(&database.db).await;
@@ -214,6 +217,15 @@ async fn what_must_be_there_once_is_refused_under_another_key() {
             "blind_challenges SELECT 'BC-9', request, sealed, sealed_digest, sealed_bytes, commitment, deposit, deposited_by,
                                      deposited_at, results, results_digest, outcome, result, opened_by, opened_at
                               FROM blind_challenges",
+        ),
+        (
+            "a link of one purpose and subject is open at a time",
+            "one_time_links SELECT 'another', purpose, subject, created_at, expires_at, used_at FROM one_time_links",
+        ),
+        (
+            "a token is one person's",
+            "api_tokens SELECT id + 99, person, name, token_hash, scopes, created_at, expires_at, last_used_at, revoked_at
+                        FROM api_tokens",
         ),
         (
             "a statement is about one list",
