@@ -25,6 +25,7 @@ mod outsiders;
 mod postgres;
 mod refusals;
 mod returns;
+mod serving;
 mod sources;
 mod training;
 mod unpacked;

@@ -12,6 +12,7 @@ mod corpus;
 mod evidence;
 mod living;
 mod model;
+mod serve;
 
 pub use baseline::{Baseline, Which};
 pub use bench::{Bench, BenchDecode, BenchLog, BenchTrain, Erase, Register, TrainForm};
@@ -20,6 +21,7 @@ pub use challenge::Challenge;
 pub use corpus::{Corpus, Probes, Source};
 pub use evidence::{Keys, Log, LogCheck, Verify};
 pub use living::{Incident, Schedule};
+pub use serve::Serve;
 pub use model::{Export, ExportFormat, Fitting, Generate, Model, Repair, Route, RowsKind, Score, Train};
 
 /// Train, strike, prove and certify natively unlearnable language models.
@@ -89,6 +91,8 @@ pub enum Command {
     /// List, replace and revoke keys, and export trust
     #[command(subcommand)]
     Keys(Keys),
+    /// Serve the portal and do what is due, in one process, until told to stop
+    Serve(Serve),
     /// Measure what this machine does with a model of a given shape
     #[command(subcommand)]
     Bench(Bench),
@@ -99,7 +103,7 @@ pub enum Command {
 /// `obelus demo`
 #[derive(Debug, Args)]
 pub struct Demo {
-    /// Stop after the story (this release has no portal to start)
+    /// Stop after the story; without it the portal is started on what it has made, where somebody sits at a terminal
     #[arg(long)]
     pub no_serve: bool,
     /// Preset to train with
@@ -114,6 +118,13 @@ pub struct Demo {
     /// Sources held out of the retrain
     #[arg(long, default_value_t = 20)]
     pub panel: u32,
+}
+
+impl Demo {
+    /// The story as it is told before its data are served.
+    pub fn for_serving() -> Self {
+        Self { no_serve: true, preset: "demo".to_owned(), seed: 1, sources: 200, panel: 20 }
+    }
 }
 
 #[cfg(test)]

@@ -19,16 +19,19 @@ mod protocols;
 mod request;
 mod schedule;
 mod score;
+mod serve;
 mod source;
 mod takedown;
 mod train;
+
+use std::io::IsTerminal as _;
 
 use anyhow::Result;
 use obelus_casework::transparency;
 use serde_json::json;
 
 use crate::{
-    arguments::{Arguments, Challenge, Command, Log, LogCheck},
+    arguments::{Arguments, Challenge, Command, Demo, Log, LogCheck, Serve},
     installation,
     output::{Answer, Output},
 };
@@ -61,7 +64,16 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<Answer> {
             )?;
             return Ok(Answer::Done);
         }
-        Command::Demo(demo) => return demo::run(arguments, demo, output).await,
+        Command::Demo(demo) => {
+            let told = demo::run(arguments, demo, output).await?;
+            // A script that runs the story must come to its end.
+            if demo.no_serve || told != Answer::Done || !std::io::stdin().is_terminal() {
+                return Ok(told);
+            }
+        }
+        Command::Serve(serve) if serve.demo && !obelus_core::DataDirectory::new(root).configuration().exists() => {
+            demo::run(arguments, &Demo::for_serving(), output).await?;
+        }
         _ => {}
     }
     let deps = installation::open(root).await?;
@@ -82,6 +94,12 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<Answer> {
         Command::Challenge(command) => challenge::run(&deps, command, output).await,
         Command::Log(command) => log::run(&deps, command, output).await,
         Command::Keys(command) => keys::run(&deps, command, output).await,
-        Command::Verify(_) | Command::Bench(_) | Command::Doctor | Command::Init | Command::Demo(_) => Ok(Answer::Done),
+        Command::Serve(command) => {
+            let stopped = serve::run(&deps, command).await?;
+            output.print("stopped", &json!({ "stopped": true }))?;
+            Ok(stopped)
+        }
+        Command::Demo(_) => serve::run(&deps, &Serve::by_default()).await,
+        Command::Verify(_) | Command::Bench(_) | Command::Doctor | Command::Init => Ok(Answer::Done),
     }
 }

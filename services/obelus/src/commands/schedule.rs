@@ -21,6 +21,8 @@ use crate::{
     output::{Answer, Output, table},
 };
 
+/// Without a sign of life for this long a job is somebody else's.
+const LEASE_SECONDS: u64 = 120;
 /// Jobs that are shown.
 const SHOWN: u64 = 100;
 
@@ -54,6 +56,12 @@ pub async fn run(deps: &Deps, command: &Schedule, output: &Output) -> Result<Ans
             work(deps, &options, output).await
         }
     }
+}
+
+/// How a worker runs that goes on until it is stopped.
+pub(super) fn everlasting(deps: &Deps) -> Result<Options> {
+    let (by, train) = (SERVICE.to_owned(), training(deps)?);
+    Ok(Options { by, once: false, lease: Duration::from_secs(LEASE_SECONDS), train })
 }
 
 /// The command that trains a retrain.

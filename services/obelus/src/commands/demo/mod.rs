@@ -112,11 +112,12 @@ pub async fn run(arguments: &Arguments, demo: &Demo, output: &Output) -> Result<
         "root_after": executed.root_after,
     });
     let words = format!(
-        "\nThe certificate: {}\nVerdict {}, level {}, {:.0} s in all. This release has no portal to start.",
+        "\nThe certificate: {}\nVerdict {}, level {}, {:.0} s in all.\nobelus serve --data {} shows it at http://localhost:8080.",
         path.display(),
         row.verdict,
         row.level,
-        begun.elapsed().as_secs_f64()
+        begun.elapsed().as_secs_f64(),
+        deps.data.root().display()
     );
     output.print(&words, &document)?;
     Ok(Answer::Done)

@@ -1,0 +1,68 @@
+//! What all pages have around their own content. Not here: the pages.
+
+use jiff::tz::TimeZone;
+use obelus_core::Timestamp;
+
+use crate::{shown::Shown, static_file};
+
+/// A step on the way to a page.
+#[derive(Clone, Debug)]
+pub(crate) struct Crumb {
+    pub(crate) path: &'static str,
+    pub(crate) name: &'static str,
+}
+
+/// The frame of a page.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    pub(crate) title: String,
+    pub(crate) stylesheet: String,
+    /// Who is signed in.
+    pub(crate) person: Option<Shown>,
+    /// The code for forms; empty on pages without one.
+    pub(crate) code: String,
+    pub(crate) crumbs: Vec<Crumb>,
+    pub(crate) may_manage_people: bool,
+    pub(crate) may_read_audit: bool,
+}
+
+impl Layout {
+    /// Of a page that knows nobody.
+    pub(crate) fn plain(title: &str) -> Self {
+        Self {
+            title: title.to_owned(),
+            stylesheet: static_file::stylesheet(),
+            person: None,
+            code: String::new(),
+            crumbs: Vec::new(),
+            may_manage_people: false,
+            may_read_audit: false,
+        }
+    }
+
+    /// With the way to it from the first page.
+    pub(crate) fn under(self, crumbs: &[(&'static str, &'static str)]) -> Self {
+        let crumbs = crumbs.iter().map(|(path, name)| Crumb { path, name }).collect();
+        Self { crumbs, ..self }
+    }
+}
+
+/// A time for people, such as `22 November 2026, 10:31 UTC`.
+pub(crate) fn time(time: Timestamp) -> String {
+    match jiff::Timestamp::from_microsecond(time.as_micros()) {
+        Ok(moment) => moment.to_zoned(TimeZone::UTC).strftime("%-d %B %Y, %H:%M UTC").to_string(),
+        // A time that no calendar has is shown as it is.
+        Err(_) => time.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_for_people() {
+        assert_eq!(time("2026-11-02T03:23:15.000000Z".parse().unwrap()), "2 November 2026, 03:23 UTC");
+        assert_eq!(time(Timestamp::from_micros(i64::MAX)), format!("{}us-out-of-range", i64::MAX));
+    }
+}

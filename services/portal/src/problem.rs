@@ -1,0 +1,191 @@
+//! What went wrong, for whoever asked: a page for browsers, and problem details (RFC 9457) for programs. Each says what,
+//! where, and what to do next. Not here: what went wrong inside, which is for the server's own log.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{
+        StatusCode,
+        header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+    },
+};
+use askama::Template;
+
+use crate::{page::Layout, shown::Shown};
+
+/// A request that gets no answer of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    /// The last part of its type, for programs.
+    code: &'static str,
+    title: &'static str,
+    detail: String,
+    retry_after_seconds: Option<u32>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, title, detail: detail.into(), retry_after_seconds: None }
+    }
+
+    /// The request cannot be read.
+    pub(crate) fn unreadable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "unreadable", "The request cannot be read", detail)
+    }
+
+    /// Nobody is signed in.
+    pub(crate) fn not_signed_in() -> Self {
+        let detail = "This is for people with an account. Sign in, then try again.";
+        Self::new(StatusCode::UNAUTHORIZED, "not-signed-in", "You are not signed in", detail)
+    }
+
+    /// The rules forbid it.
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "not-permitted", "You may not do this", detail)
+    }
+
+    /// The password has to be entered again.
+    pub(crate) fn stale() -> Self {
+        let detail = "This needs your password again, because it was last entered more than ten minutes ago. Go to \
+                      /step-up, then try again.";
+        Self::new(StatusCode::FORBIDDEN, "password-needed", "Your password is needed again", detail)
+    }
+
+    /// A form that none of our pages sent.
+    pub(crate) fn forged() -> Self {
+        let detail = "The form did not come from a page of this site that your browser has open now. Nothing was changed. \
+                      Open the page again and send the form from there; your browser must accept cookies.";
+        Self::new(StatusCode::FORBIDDEN, "form-not-ours", "The form was not accepted", detail)
+    }
+
+    /// There is nothing at this address.
+    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", "Page not found", detail)
+    }
+
+    /// A link that was used, or whose time is over.
+    pub(crate) fn link_is_over() -> Self {
+        let detail = "The link was used already, has been replaced by a newer one, or its time is over. Ask whoever gave \
+                      it to you for another. The first link of a new installation is printed again when the portal is \
+                      started again.";
+        Self::new(StatusCode::GONE, "link-is-over", "This link does not work any more", detail)
+    }
+
+    /// The address takes other methods.
+    pub(crate) fn method() -> Self {
+        let detail = "This address cannot be used in this way. Open the page before it and go on from there.";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method", "This address cannot be used in this way", detail)
+    }
+
+    /// Somebody else was faster.
+    pub(crate) fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", "It has changed in the meantime", detail)
+    }
+
+    /// The body is larger than anything that is expected here.
+    pub(crate) fn too_large(limit_bytes: usize) -> Self {
+        let detail = format!("What was sent is larger than {limit_bytes} bytes. Nothing was kept. Send less.");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "What was sent is too large", detail)
+    }
+
+    /// Too many tries.
+    pub(crate) fn too_often() -> Self {
+        let detail = "There were too many tries in a short time. Wait a minute, then try again.";
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too-often", "Too many tries", detail);
+        Self { retry_after_seconds: Some(60), ..problem }
+    }
+
+    /// It took too long.
+    pub(crate) fn too_slow() -> Self {
+        let detail = "The request took too long and was given up. Try again; if it stays like this, tell whoever runs \
+                      this portal.";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "too-slow", "It took too long", detail)
+    }
+
+    /// Our fault.
+    pub(crate) fn internal() -> Self {
+        let detail = "The fault is ours and was written to the server's log. Try again; if it stays like this, tell \
+                      whoever runs this portal, with the time at which it happened.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong", detail)
+    }
+
+    /// The database does not answer.
+    pub(crate) fn not_ready() -> Self {
+        let detail = "The database does not answer. Check that it is running and that the disk has space.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "Not ready", detail)
+    }
+
+    /// The answer that says so.
+    pub(crate) fn respond(&self, request: &HttpRequest) -> HttpResponse {
+        let mut answer = HttpResponse::build(self.status);
+        answer.insert_header((CACHE_CONTROL, "no-store"));
+        if let Some(seconds) = self.retry_after_seconds {
+            answer.insert_header((RETRY_AFTER, seconds));
+        }
+        if wants_page(request) {
+            let page = ProblemPage {
+                layout: Layout::plain(self.title),
+                detail: Shown::new(&self.detail),
+                path: Shown::new(&shortened(request.path())),
+            };
+            if let Ok(html) = page.render() {
+                return answer.insert_header((CONTENT_TYPE, "text/html; charset=utf-8")).body(html);
+            }
+        }
+        let body = serde_json::json!({
+            "type": format!("urn:obelus:problem:{}", self.code),
+            "title": self.title,
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+            "instance": shortened(request.path()),
+        });
+        answer.insert_header((CONTENT_TYPE, "application/problem+json")).body(body.to_string())
+    }
+}
+
+// Whatever fails inside is told to the log and not to the client.
+impl From<anyhow::Error> for Problem {
+    fn from(error: anyhow::Error) -> Self {
+        tracing::error!("{error:#}");
+        Self::internal()
+    }
+}
+
+impl From<obelus_store::Error> for Problem {
+    fn from(error: obelus_store::Error) -> Self {
+        tracing::error!("{error}");
+        Self::internal()
+    }
+}
+
+impl From<askama::Error> for Problem {
+    fn from(error: askama::Error) -> Self {
+        tracing::error!("a page cannot be made: {error}");
+        Self::internal()
+    }
+}
+
+/// Whether whoever asks shows pages: says so, and does not use the programs' part.
+pub(crate) fn wants_page(request: &HttpRequest) -> bool {
+    let accepts = request.headers().get_all(ACCEPT).any(|value| value.to_str().is_ok_and(|v| v.contains("text/html")));
+    accepts && !request.path().starts_with("/api/")
+}
+
+/// Enough of a path to know it by. Of a link that works once the token is left out, for the answer may be kept somewhere.
+fn shortened(path: &str) -> String {
+    let shown: String = path.chars().take(200).collect();
+    for before in ["/setup/", "/invite/", "/reset/"] {
+        if shown.starts_with(before) {
+            return format!("{before}…");
+        }
+    }
+    shown
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage {
+    layout: Layout,
+    detail: Shown,
+    path: Shown,
+}

@@ -1,0 +1,16 @@
+//! The portal as browsers and programs see it, in this process and on every database there is.
+//!
+//! Not here: what a role permits, and whether a certificate is right.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report")]
+
+mod access;
+mod accounts;
+mod browser;
+mod case;
+mod forgery;
+mod hostile;
+mod house;
+mod people;
+mod public;
+mod server;
+mod sessions;
