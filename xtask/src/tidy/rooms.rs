@@ -38,7 +38,7 @@ const REACHED_ONLY_BY: [(&str, &[&str]); 1] = [(
 )];
 
 /// Packages that only these rooms (and the test rooms) may name in their manifest; others go through them.
-const NAMED_ONLY_BY: [(&str, &[&str]); 8] = [
+const NAMED_ONLY_BY: [(&str, &[&str]); 9] = [
     ("sea-orm", &["obelus-store", "obelus-migrations"]),
     ("sea-orm-migration", &["obelus-store", "obelus-migrations"]),
     ("sqlx", &["obelus-store", "obelus-migrations"]),
@@ -47,6 +47,7 @@ const NAMED_ONLY_BY: [(&str, &[&str]); 8] = [
     ("cedar-policy-core", &["obelus-policy"]),
     ("typst", &["obelus-report"]),
     ("typst-pdf", &["obelus-report"]),
+    ("tantivy", &["obelus-search"]),
 ];
 
 /// Packages that must be nowhere below a room: it has to build and be trusted without them.

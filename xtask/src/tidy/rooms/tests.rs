@@ -106,6 +106,7 @@ fn verifier_has_no_database_and_no_libtorch() {
 fn one_room_speaks_to_each_outside_library() {
     check_house("obelus-auditor: sea-orm", &["must not name sea-orm"]);
     check_house("obelus-auditor: actix-web", &["must not name actix-web"]);
+    check_house("obelus-portal: tantivy", &["must not name tantivy: only obelus-search may"]);
     check_house("obelus-store: cedar-policy", &["must not name cedar-policy"]);
 }
 
