@@ -10,6 +10,7 @@ use obelus_casework::{NotThere, custody::Refused};
 use obelus_corpus::{LibraryError, ingest::IngestError};
 use obelus_ledger::sealed_probes::SealError;
 use obelus_model::ModelError;
+use obelus_search::SearchError;
 use obelus_verdict::{ProtocolError, UnknownCondition};
 
 /// The command was used wrongly; the text says how.
@@ -42,5 +43,8 @@ fn is_wrong_use(cause: &(dyn std::error::Error + 'static)) -> bool {
         || cause.is::<ProtocolError>()
         || cause.is::<obelus_verify::VerifyError>()
         || cause.downcast_ref::<LibraryError>().is_some_and(|e| !matches!(e, LibraryError::Io { .. }))
+        || cause
+            .downcast_ref::<SearchError>()
+            .is_some_and(|e| matches!(e, SearchError::NoWords { .. } | SearchError::TooLong { .. }))
         || cause.downcast_ref::<ModelError>().is_some_and(|e| matches!(e, ModelError::Config(_)))
 }

@@ -14,6 +14,7 @@ mod crash;
 mod demonstration;
 mod drills;
 mod exports;
+mod finding;
 mod input;
 mod installation;
 mod interchange;

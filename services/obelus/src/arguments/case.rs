@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use super::{Baseline, Incident, Schedule};
 
@@ -19,14 +19,28 @@ pub enum Person {
     },
 }
 
+/// What a request is about: one of them.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Meant {
+    /// Sources meant, by id
+    #[arg(long, num_args = 1..)]
+    pub source: Vec<String>,
+    /// A file with text of the work: those sources that hold most of it
+    #[arg(long, value_name = "FILE")]
+    pub text: Option<PathBuf>,
+    /// Everything that somebody has published
+    #[arg(long, value_name = "NAME")]
+    pub publisher: Option<String>,
+}
+
 /// `obelus request`
 #[derive(Debug, Subcommand)]
 pub enum Request {
     /// File a request to strike sources
     File {
-        /// Sources meant, by id
-        #[arg(long, required = true, num_args = 1..)]
-        source: Vec<String>,
+        #[command(flatten)]
+        what: Meant,
         /// The model to strike them from; needed when the data directory holds several
         #[arg(long)]
         model: Option<String>,

@@ -16,13 +16,13 @@ mod serve;
 
 pub use baseline::{Baseline, Which};
 pub use bench::{Bench, BenchDecode, BenchLog, BenchTrain, Erase, Register, TrainForm};
-pub use case::{Audit, Certificate, Person, Request, Takedown};
+pub use case::{Audit, Certificate, Meant, Person, Request, Takedown};
 pub use challenge::Challenge;
 pub use corpus::{Corpus, Probes, Source};
 pub use evidence::{Keys, Log, LogCheck, Verify};
 pub use living::{Incident, Schedule};
-pub use serve::Serve;
 pub use model::{Export, ExportFormat, Fitting, Generate, Model, Repair, Route, RowsKind, Score, Train};
+pub use serve::Serve;
 
 /// Train, strike, prove and certify natively unlearnable language models.
 #[derive(Debug, Parser)]

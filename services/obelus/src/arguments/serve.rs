@@ -28,6 +28,12 @@ pub struct Serve {
 impl Serve {
     /// What the demonstration serves with when its story is over.
     pub fn by_default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), origin: None, proxy: None, metrics_token: None, demo: false }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            origin: None,
+            proxy: None,
+            metrics_token: None,
+            demo: false,
+        }
     }
 }

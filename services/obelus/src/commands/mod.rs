@@ -10,6 +10,7 @@ mod corpus;
 mod coverage;
 mod demo;
 mod doctor;
+mod finding;
 mod generate;
 mod keys;
 mod log;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     arguments::Request,
-    commands,
+    commands::{self, finding},
     failure::WrongUse,
     output::{Answer, Output, table},
 };
@@ -19,16 +19,26 @@ const PAGE: u64 = 1000;
 /// Runs `obelus request`.
 pub async fn run(deps: &Deps, command: &Request, output: &Output) -> Result<Answer> {
     match command {
-        Request::File { source, model, regime, person } => {
+        Request::File { what, model, regime, person } => {
             let model = match model {
                 Some(model) => model.clone(),
                 None => only_model(deps).await?,
             };
-            let filing = Filing::internal(&model, regime, source, deps.now());
+            let finding = finding::find(deps, &model, what).await?;
+            if finding.sources.is_empty() {
+                let words = format!("nothing was filed: no source of {model} is meant\n{}", finding.in_words());
+                output.print(words.trim_end(), &finding)?;
+                return Ok(Answer::No);
+            }
+            if !finding.matches.is_empty() {
+                output.tell(&finding.in_words());
+            }
+            let filing = Filing::internal(&model, regime, &finding.sources, deps.now());
             let request = case::file(deps, person.as_deref().unwrap_or(OWNER), &filing).await?;
             let reference = request.reference;
             let words = format!("{reference} received and acknowledged. Next: obelus takedown plan {reference}");
-            output.print(&words, &json!({ "reference": reference }))?;
+            let document = json!({ "reference": reference, "sources": finding.sources, "found": finding });
+            output.print(&words, &document)?;
         }
         Request::List => {
             let rows = all(deps).await?;
