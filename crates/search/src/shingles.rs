@@ -54,7 +54,7 @@ mod tests {
         assert_eq!(lengths, [0, 1, 1, 1, 2]);
         assert_ne!(of("a b c d e"), of("b a c d e"));
         assert_eq!(of("A, b: C d e"), of("a b c d e"));
-        assert_eq!(winnow(&[]), []);
+        assert!(winnow(&[]).is_empty());
     }
 
     proptest! {
