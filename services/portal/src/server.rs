@@ -16,7 +16,7 @@ use crate::{
     state::{Deps, Portal},
 };
 
-/// Connections at the same time; one more waits.
+/// Connections of each worker at the same time; one more waits.
 const MOST_CONNECTIONS: usize = 4096;
 /// For the head of a request to arrive. Whoever sends it a byte at a time holds a connection no longer.
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
