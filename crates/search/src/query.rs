@@ -77,7 +77,7 @@ impl Query {
         }
         let words = Words::of(value);
         // An id may be of signs alone.
-        let nothing = words.is_empty() && !(matches!(self, Self::Id(_)) && !value.trim().is_empty());
+        let nothing = words.is_empty() && (!matches!(self, Self::Id(_)) || value.trim().is_empty());
         if nothing { Err(SearchError::NoWords { what }) } else { Ok((value, words)) }
     }
 }

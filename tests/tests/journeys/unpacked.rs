@@ -215,6 +215,12 @@ fn texts(path: &Path, bytes: &[u8]) -> Vec<Vec<u8>> {
     found
 }
 
+/// What is there whatever was struck, and so not looked for: a year or another number is among lengths and digits, and the
+/// language of the rules has the name of a tree that the generator knows.
+fn by_chance(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) || text == "cedar"
+}
+
 /// What is looked for.
 struct Needles<'a> {
     windows: HashSet<&'a [u8]>,
@@ -225,9 +231,7 @@ impl<'a> Needles<'a> {
     fn new(texts: &BTreeSet<&'a str>) -> Self {
         let long = |text: &&&'a str| text.len() >= WINDOW_BYTES;
         let windows = texts.iter().filter(long).flat_map(|text| text.as_bytes().windows(WINDOW_BYTES)).collect();
-        // A year or another number is among lengths and digits by chance: it is the one kind of text not looked for.
-        let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        let words = texts.iter().copied().filter(|text| text.len() < WINDOW_BYTES && !number(text)).collect();
+        let words = texts.iter().copied().filter(|text| text.len() < WINDOW_BYTES && !by_chance(text)).collect();
         Self { windows, words }
     }
 
@@ -271,7 +275,6 @@ fn nothing_of_what_was_struck_is_in_its_bundle() {
     for text in &wanted {
         let statement = format!("{{\"payload\":\"{}\"}}", STANDARD.encode(format!("{{\"said\":\"{text}\"}}")));
         let read = texts(Path::new("statement.json"), statement.as_bytes());
-        let number = text.bytes().all(|byte| byte.is_ascii_digit());
-        assert_eq!(read.iter().any(|read| needles.found(read).is_some()), !number, "{text}");
+        assert_eq!(read.iter().any(|read| needles.found(read).is_some()), !by_chance(text), "{text}");
     }
 }

@@ -15,7 +15,10 @@ use obelus_store::{
     log::{self, Head, NewLeaf},
     models::{self, Model, ModelStatus, Trained},
     persons,
-    requests::{self, NewRequest, RequestState},
+    requests::{
+        self, NewRequest,
+        RequestState::{Acknowledged, Received, Suppressed, Triaged},
+    },
     statements,
     verifications::{self, Judgement, NewRun},
 };
@@ -98,12 +101,17 @@ async fn struck_request(house: &House, write: &Write) -> String {
         filed_by: people[0],
         sources: vec![SOURCE.to_owned()],
     };
-    let request = requests::file(write, new, now).await.unwrap().reference;
+    let request = requests::reserve(write, now).await.unwrap();
+    requests::file(write, request.clone(), new, now).await.unwrap();
+    for (from, to) in [(Received, Acknowledged), (Acknowledged, Triaged), (Triaged, Suppressed)] {
+        requests::advance(write, &request, from, to).await.unwrap();
+    }
     requests::set_plan(write, &request, b"plan".to_vec()).await.unwrap();
     for person in &people[1..] {
         approvals::approve(write, &request, *person, &Digest::sha256("plan"), now).await.unwrap();
     }
-    requests::advance(write, &request, RequestState::ApprovedTwice, RequestState::Zeroing).await.unwrap();
+    requests::open_window(write, &request, now).await.unwrap();
+    requests::begin_zeroing(write, &request, now).await.unwrap();
     let targets = vec![("checkpoint".to_owned(), "models/kea-1/1".to_owned())];
     let root_before = Digest::sha256("before");
     let erasure = NewErasure { request: request.clone(), model: "kea-1".to_owned(), root_before, targets };
