@@ -23,6 +23,7 @@ mod m0016_blind_challenges;
 mod m0017_protocol_of_a_request;
 mod m0018_regime_of_a_request;
 mod m0019_calendar_of_a_request;
+mod m0022_outbox;
 
 use sea_orm_migration::{
     prelude::{DbErr, MigrationTrait, MigratorTrait, async_trait},
@@ -61,6 +62,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0017_protocol_of_a_request::Migration),
             Box::new(m0018_regime_of_a_request::Migration),
             Box::new(m0019_calendar_of_a_request::Migration),
+            Box::new(m0022_outbox::Migration),
         ]
     }
 }

@@ -43,6 +43,7 @@ pub mod jobs;
 pub mod log;
 pub mod manifests;
 pub mod models;
+pub mod outbox;
 pub mod persons;
 pub mod pool_extensions;
 pub mod registrations;

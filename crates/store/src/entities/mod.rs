@@ -20,6 +20,7 @@ pub(crate) mod log_leaves;
 pub(crate) mod log_pending;
 pub(crate) mod manifests;
 pub(crate) mod models;
+pub(crate) mod outbox;
 pub(crate) mod person_roles;
 pub(crate) mod persons;
 pub(crate) mod pool_extensions;

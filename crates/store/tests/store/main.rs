@@ -16,6 +16,7 @@ mod incidents;
 mod jobs;
 mod log;
 mod models;
+mod outbox;
 mod registers;
 mod registrations;
 mod requests;

@@ -54,6 +54,7 @@ pub const TABLES: &[&str] = &[
     "jobs",
     "baselines",
     "blind_challenges",
+    "outbox",
     "audit_events",
 ];
 
