@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 5] = [
     &["obelus-core"],
     &["obelus-mask"],
     &["obelus-model", "obelus-verdict", "obelus-ledger", "obelus-corpus", "obelus-collective", "obelus-migrations"],
-    &["obelus-store", "obelus-policy", "obelus-attack", "obelus-report", "obelus-search", "obelus-api"],
+    &["obelus-store", "obelus-policy", "obelus-notify", "obelus-attack", "obelus-report", "obelus-search", "obelus-api"],
     &["obelus-portal", "obelus-auditor", "obelus-host", "obelus-trainer", "obelus-verify", "obelus"],
 ];
 
@@ -37,13 +37,14 @@ const REACHED_ONLY_BY: [(&str, &[&str]); 1] = [(
 )];
 
 /// Packages that only these rooms (and the test rooms) may name in their manifest; others go through them.
-const NAMED_ONLY_BY: [(&str, &[&str]); 8] = [
+const NAMED_ONLY_BY: [(&str, &[&str]); 9] = [
     ("sea-orm", &["obelus-store", "obelus-migrations"]),
     ("sea-orm-migration", &["obelus-store", "obelus-migrations"]),
     ("sqlx", &["obelus-store", "obelus-migrations"]),
     ("actix-web", &["obelus-portal", "obelus-host"]),
     ("cedar-policy", &["obelus-policy"]),
     ("cedar-policy-core", &["obelus-policy"]),
+    ("lettre", &["obelus-notify"]),
     ("typst", &["obelus-report"]),
     ("typst-pdf", &["obelus-report"]),
 ];
