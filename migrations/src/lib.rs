@@ -25,6 +25,7 @@ mod m0018_regime_of_a_request;
 mod m0019_calendar_of_a_request;
 mod m0020_steps_of_cases;
 mod m0021_accounts;
+mod m0022_outbox;
 
 use sea_orm_migration::{
     prelude::{DbErr, MigrationTrait, MigratorTrait, async_trait},
@@ -65,6 +66,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0019_calendar_of_a_request::Migration),
             Box::new(m0020_steps_of_cases::Migration),
             Box::new(m0021_accounts::Migration),
+            Box::new(m0022_outbox::Migration),
         ]
     }
 }

@@ -50,6 +50,7 @@ pub mod log;
 pub mod manifests;
 pub mod models;
 pub mod one_time_links;
+pub mod outbox;
 pub mod persons;
 pub mod pool_extensions;
 pub mod registrations;

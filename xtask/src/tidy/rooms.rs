@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 6] = [
     &["obelus-core"],
     &["obelus-mask"],
     &["obelus-model", "obelus-verdict", "obelus-ledger", "obelus-corpus", "obelus-collective", "obelus-migrations"],
-    &["obelus-store", "obelus-policy", "obelus-attack", "obelus-report", "obelus-search", "obelus-api"],
+    &["obelus-store", "obelus-policy", "obelus-notify", "obelus-attack", "obelus-report", "obelus-search", "obelus-api"],
     &["obelus-casework"],
     &["obelus-portal", "obelus-auditor", "obelus-host", "obelus-trainer", "obelus-verify", "obelus"],
 ];
@@ -45,6 +45,7 @@ const NAMED_ONLY_BY: [(&str, &[&str]); 9] = [
     ("actix-web", &["obelus-portal", "obelus-host"]),
     ("cedar-policy", &["obelus-policy"]),
     ("cedar-policy-core", &["obelus-policy"]),
+    ("lettre", &["obelus-notify"]),
     ("typst", &["obelus-report"]),
     ("typst-pdf", &["obelus-report"]),
     ("tantivy", &["obelus-search"]),

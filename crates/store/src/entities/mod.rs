@@ -27,6 +27,7 @@ pub(crate) mod log_pending;
 pub(crate) mod manifests;
 pub(crate) mod models;
 pub(crate) mod one_time_links;
+pub(crate) mod outbox;
 pub(crate) mod person_roles;
 pub(crate) mod persons;
 pub(crate) mod pool_extensions;

@@ -20,6 +20,7 @@ use obelus_store::{
     log::{self, Head, NewLeaf},
     manifests::{self, Manifest},
     one_time_links::{self, NewLink, Purpose},
+    outbox::{self, LetterKind, NewLetter},
     pool_extensions::{self, PoolExtension},
     registrations,
     schedules::{self, NewSchedule, Scope},
@@ -217,6 +218,19 @@ pub fn new_job(subject: &str) -> NewJob {
     }
 }
 
+/// A letter that is not put anywhere yet.
+pub fn new_letter(kind: LetterKind, request: Option<&str>) -> NewLetter {
+    NewLetter {
+        kind,
+        request: request.map(str::to_owned),
+        recipient: "anna@example.org".to_owned(),
+        language: "en".to_owned(),
+        subject: "Your request was received".to_owned(),
+        body: "It was received.\n".to_owned(),
+        not_before: NOW,
+    }
+}
+
 /// A retrain of [`MODEL`] that nobody has asked for yet.
 pub fn new_baseline(name: &str) -> NewBaseline {
     NewBaseline {
@@ -320,6 +334,7 @@ pub async fn certified_house(db: &Db) -> String {
         schedules::add(write, new_schedule(&reference), NOW).await.unwrap();
         jobs::enqueue(write, new_job(&reference), NOW).await.unwrap();
         baselines::add(write, new_baseline("kea-1-s2"), NOW).await.unwrap();
+        outbox::enqueue(write, new_letter(LetterKind::Receipt, Some(&reference)), NOW).await.unwrap();
         incidents::open(write, new_incident(&certificate), NOW).await.unwrap();
         let list = new_status_list(write, 1).await;
         status_lists::append(write, list, NOW).await.unwrap();

@@ -9,6 +9,7 @@ use obelus_store::{
     corpora::{self, Corpus},
     erasures::{self, NewErasure, TargetState},
     models::{self, Model},
+    outbox::{self, LetterKind},
     persons,
     requests::{self, NewRequest},
     sources::{self, Source},
@@ -18,7 +19,8 @@ use obelus_testkit::TestDatabase;
 
 use crate::{
     case::{
-        judged_run, judgement, new_certificate, new_copy, new_erasure, new_run, recorded_erasure, register, source,
+        judged_run, judgement, new_certificate, new_copy, new_erasure, new_letter, new_run, recorded_erasure, register,
+        source,
     },
     support::{
         LINEAGE, MODEL, NOW, TABLES, digest, house, new_corpus, new_model, on_each, person, request, select, statement,
@@ -50,6 +52,9 @@ const TEXTS: &[&str] = &[
     "certificate path",
     "corpus path",
     "erasure row proof",
+    "letter body",
+    "letter recipient",
+    "letter subject",
     "model checkpoint",
     "model control",
     "model excluded",
@@ -152,6 +157,22 @@ async fn through(write: &Write, field: &str, text: &str) -> Result<String, Error
             erasures::begin(write, &NewErasure { targets: Vec::new(), ..new_erasure(&request) }, NOW).await?;
             erasures::finish(write, &request, &digest("after"), text, NOW).await?;
             erasures::get(write, &request).await?.unwrap().row_proof.unwrap()
+        }
+        "letter body" | "letter recipient" | "letter subject" => {
+            let mut new = new_letter(LetterKind::Receipt, None);
+            match field {
+                "letter body" => new.body = own,
+                "letter recipient" => new.recipient = own,
+                _ => new.subject = own,
+            }
+            let id = outbox::enqueue(write, new, NOW).await?.id;
+            let found = outbox::get(write, id).await?.unwrap();
+            assert!(found.is_intact());
+            match field {
+                "letter body" => found.body,
+                "letter recipient" => found.recipient,
+                _ => found.subject,
+            }
         }
         "model checkpoint" | "model control" | "model excluded" | "model preset" | "model name" => {
             let mut new = new_model(&digest(&format!("{field} {text}")).to_string());

@@ -20,6 +20,7 @@ mod jobs;
 mod log;
 mod models;
 mod one_time_links;
+mod outbox;
 mod registers;
 mod registrations;
 mod requests;

@@ -62,6 +62,7 @@ pub const TABLES: &[&str] = &[
     "sessions",
     "one_time_links",
     "api_tokens",
+    "outbox",
     "audit_events",
 ];
 
