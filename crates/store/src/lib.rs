@@ -45,6 +45,7 @@ pub mod manifests;
 pub mod models;
 pub mod persons;
 pub mod pool_extensions;
+pub mod privileges;
 pub mod registrations;
 pub mod requests;
 pub mod schedules;

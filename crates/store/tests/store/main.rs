@@ -16,6 +16,7 @@ mod incidents;
 mod jobs;
 mod log;
 mod models;
+mod privileges;
 mod registers;
 mod registrations;
 mod requests;
