@@ -29,7 +29,7 @@ mod m0022_outbox;
 
 use sea_orm_migration::{
     prelude::{DbErr, MigrationTrait, MigratorTrait, async_trait},
-    sea_orm::DatabaseTransaction,
+    sea_orm::{ConnectionTrait, DatabaseTransaction},
 };
 
 /// Applies the changes that the database lacks, oldest first, in the caller's transaction.
@@ -38,6 +38,15 @@ use sea_orm_migration::{
 /// When a change fails, or the database has one that is not known here.
 pub async fn up(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
     Migrator::up(transaction, None).await
+}
+
+/// Names of the changes that the database lacks, oldest first. Only reads.
+///
+/// # Errors
+/// When the database fails, or has a change that is not known here.
+pub async fn missing(connection: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
+    let pending = Migrator::get_pending_migrations_read_only(connection).await?;
+    Ok(pending.iter().map(|change| change.name().to_owned()).collect())
 }
 
 struct Migrator;

@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: the rules of the house that neither the compiler nor clippy checks. Each rule is a function from
 //! what was read to findings, so that a test can show it a house that breaks it.
 
+mod deployment;
 mod files;
 mod prose;
 mod rooms;
@@ -67,6 +68,7 @@ fn inspect(project: &Project) -> anyhow::Result<Vec<Finding>> {
     findings.extend(files::check(&sources, &files::UNSAFE_ALLOWED));
     findings.extend(prose::check_invariants(&read(&project.path("ARCHITECTURE.md"))?, &sources));
     findings.extend(prose::check_readme(&read(&project.path("README.md"))?));
+    findings.extend(deployment::check_compose(&read(&project.path("docker-compose.yml"))?));
     findings.extend(prose::check_gate(&project.path(".ci/run"))?);
     Ok(findings)
 }

@@ -4,7 +4,7 @@ use std::{path::Path, str::FromStr, sync::Arc, time::Duration};
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
     sqlx::{
         postgres::PgConnectOptions,
         sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
@@ -18,8 +18,8 @@ use crate::error::{Error, Result};
 const CONNECTIONS: u32 = 8;
 /// How long to wait for another process's transaction, and for a free connection.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Names this program's migration lock in PostgreSQL: the first bytes of the name, so that it is unlikely to be another's.
-const MIGRATION_LOCK: i64 = i64::from_be_bytes(*b"obelus/m");
+/// Names this program's lock for migrating and granting in PostgreSQL: the first bytes of the name, so that it is unlikely to be another's.
+pub(crate) const MIGRATION_LOCK: i64 = i64::from_be_bytes(*b"obelus/m");
 
 /// The two databases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,11 +166,20 @@ impl Db {
         }
     }
 
-    /// Brings the database to this program's shape: all changes that it lacks, or none of them.
+    /// Brings the database to this program's shape: all changes that it lacks, or none of them. Where it lacks none,
+    /// nothing is written, so that a user who may make no tables can call it.
     ///
     /// # Errors
-    /// When a change fails, or the database has one that this program does not know.
+    /// When a change fails, or the database has one that this program does not know. [`Error::Behind`] when it lacks
+    /// some and the user may make no tables.
     pub async fn migrate(&self) -> Result<()> {
+        let missing = obelus_migrations::missing(&self.connection).await.map_err(Error::Migrate)?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if !self.may_define().await? {
+            return Err(Error::Behind(missing));
+        }
         let write = self.write().await?;
         if self.backend() == Backend::Postgres {
             // Several services start at once. The lock ends with the transaction.
@@ -179,6 +188,16 @@ impl Db {
         }
         obelus_migrations::up(&write.transaction).await.map_err(Error::Migrate)?;
         write.commit().await
+    }
+
+    /// Whether the user may make tables.
+    async fn may_define(&self) -> Result<bool> {
+        if self.backend() == Backend::Sqlite {
+            return Ok(true);
+        }
+        let sql = "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)";
+        let answer = self.connection.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+        Ok(answer.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(false))
     }
 
     /// Begins a transaction that may change rows. On SQLite it waits for its turn and has the write lock from the start:

@@ -23,6 +23,21 @@ pub enum Error {
         "cannot migrate the database: {0}; if a newer Obelus has used it, use that one, else restore the last backup"
     )]
     Migrate(DbErr),
+    /// The database is of an earlier shape, and the user may not change that.
+    #[error(
+        "the database lacks {}, and this user may make no tables; run `obelus database migrate` and \
+         `obelus database grant` as the owner of the tables (docs/operations.md)",
+        .0.join(", ")
+    )]
+    Behind(Vec<String>),
+    /// Roles are PostgreSQL's.
+    #[error("SQLite has no roles: whoever may write its file may do everything; set DATABASE_URL to a PostgreSQL")]
+    NoRoles,
+    /// The names of roles cannot begin so.
+    #[error(
+        "{0:?} begins no name of a role; take a lowercase letter, then lowercase letters, digits and _, at most 40"
+    )]
+    RolePrefix(String),
     /// The database refused or broke.
     #[error("the database failed: {0}; check that it is running, may be written and has space, then try again")]
     Database(#[from] DbErr),

@@ -53,6 +53,7 @@ pub mod one_time_links;
 pub mod outbox;
 pub mod persons;
 pub mod pool_extensions;
+pub mod privileges;
 pub mod registrations;
 pub mod requests;
 pub mod schedules;

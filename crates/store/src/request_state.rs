@@ -93,6 +93,12 @@ pub fn is_suppressed(state: RequestState) -> bool {
     matches!(state, Suppressed | ImpactAssessed | ApprovedOnce | ApprovedTwice | WindowOpen)
 }
 
+/// Whether nothing is waited for any more, though a certificate may be verified again.
+pub fn is_closed(state: RequestState) -> bool {
+    use RequestState::*;
+    matches!(state, Certified | CertifiedWithResidual | Refused | Withdrawn | DuplicateOf | Restored)
+}
+
 /// Whether a model may be served and certified while one of its requests is in this state, for all that the state says: not
 /// while rows are being zeroed.
 pub fn is_whole(state: RequestState) -> bool {

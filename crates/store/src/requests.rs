@@ -20,8 +20,8 @@ use crate::{
 };
 
 pub use crate::{
-    entities::requests::Model as Request,
-    request_state::{RequestState, is_reversible, is_suppressed, is_whole, next_allowed},
+    entities::{request_sources::Model as RequestSource, requests::Model as Request},
+    request_state::{RequestState, is_closed, is_reversible, is_suppressed, is_whole, next_allowed},
 };
 
 /// A request to be filed.
@@ -116,6 +116,17 @@ pub async fn sources(db: &impl Read, reference: &str) -> Result<Vec<String>> {
         .all(db.connection())
         .await?;
     Ok(rows.into_iter().map(|row| row.source_id).collect())
+}
+
+/// Every source that a request names, sorted, also those for which it was refused.
+///
+/// # Errors
+/// When the database fails.
+pub async fn all_sources(db: &impl Read, reference: &str) -> Result<Vec<RequestSource>> {
+    let rows = request_sources::Entity::find()
+        .filter(request_sources::Column::Request.eq(reference))
+        .order_by_asc(request_sources::Column::SourceId);
+    Ok(rows.all(db.connection()).await?)
 }
 
 /// At most `limit` requests by reference, from the first greater than `after`.

@@ -14,7 +14,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use obelus_store::{Backend, Db, connect, connect_sqlite};
+use obelus_store::{
+    Backend, Db, connect, connect_sqlite,
+    privileges::{Role, Roles, grant_all},
+};
 use pgtemp::{PgTempDB, PgTempDBBuilder};
 use tempfile::TempDir;
 use tokio::{
@@ -24,6 +27,8 @@ use tokio::{
 
 /// The database that every test's PostgreSQL database is copied from.
 const TEMPLATE: &str = "obelus_template";
+/// Who logs in where a test does what the programs do: a user that has the application's role and nothing else.
+const APPLICATION: &str = "test_application";
 /// What brings PostgreSQL to a Debian-like machine. sudo, because it refuses to run as root.
 const INSTALL: &str = "apt-get install --no-install-recommends postgresql sudo";
 /// How long a server may take to start on a machine that is busy building.
@@ -32,10 +37,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A migrated database that no other test sees. Keep it for as long as the test uses [`TestDatabase::db`].
 #[derive(Debug)]
 pub struct TestDatabase {
-    /// The open database.
+    /// The open database. On PostgreSQL the user has the application's role and no other.
     pub db: Db,
-    /// Its address, to open it a second time.
+    /// Its address, to open it a second time as the same user.
     pub url: String,
+    /// Its address for somebody who may do everything: to make a damage, and to look at the catalogue.
+    pub superuser_url: String,
     _keeps: Keeps,
 }
 
@@ -71,7 +78,7 @@ async fn sqlite() -> TestDatabase {
     let db = connect_sqlite(&path).await.expect("a new SQLite file can be opened");
     db.migrate().await.expect("the migrations apply on SQLite");
     let url = format!("sqlite://{}", path.display());
-    TestDatabase { db, url, _keeps: Keeps::Directory { _directory: directory } }
+    TestDatabase { db, superuser_url: url.clone(), url, _keeps: Keeps::Directory { _directory: directory } }
 }
 
 async fn postgres() -> Option<TestDatabase> {
@@ -79,9 +86,9 @@ async fn postgres() -> Option<TestDatabase> {
     server.template.get_or_init(|| server.make_template()).await;
     let name = format!("test_{}", server.copies.fetch_add(1, Ordering::Relaxed));
     server.create(&name, TEMPLATE).await;
-    let url = server.url(&name);
+    let (url, superuser_url) = (server.url(APPLICATION, &name), server.url(server.running.db_user(), &name));
     let db = connect(&url).await.expect("a copy of the template can be opened");
-    Some(TestDatabase { db, url, _keeps: Keeps::Server { _server: server } })
+    Some(TestDatabase { db, url, superuser_url, _keeps: Keeps::Server { _server: server } })
 }
 
 /// A running server, stopped and removed when the last test lets go of it.
@@ -139,34 +146,45 @@ impl Server {
         Some(Self { programs, running, template, copies, copying })
     }
 
-    fn url(&self, database: &str) -> String {
-        let (user, password, port) = (self.running.db_user(), self.running.db_pass(), self.running.db_port());
+    /// The server trusts whoever reaches its socket: the password is that of its superuser, and of nobody else.
+    fn url(&self, user: &str, database: &str) -> String {
+        let (password, port) = (self.running.db_pass(), self.running.db_port());
         format!("postgres://{user}:{password}@localhost:{port}/{database}?host={}", self.running.data_dir().display())
     }
 
     async fn make_template(&self) {
         self.create(TEMPLATE, "template0").await;
-        let db = connect(&self.url(TEMPLATE)).await.expect("the template can be opened");
+        let url = self.url(self.running.db_user(), TEMPLATE);
+        let db = connect(&url).await.expect("the template can be opened");
         db.migrate().await.expect("the migrations apply on PostgreSQL");
+        let roles = Roles::default();
+        grant_all(&db, &roles).await.expect("the roles can be made and given what is theirs");
         // A database with open connections cannot be copied.
         db.close().await.expect("connections can be closed");
+        self.administer("createuser", &["--role", &roles.name(Role::Application), APPLICATION]).await;
     }
 
     /// Makes a database as a copy of another, once the server has started.
     async fn create(&self, database: &str, template: &str) {
         let _turn = self.copying.lock().await;
-        let mut createdb = Command::new(self.programs.join("createdb"));
-        createdb
+        self.administer("createdb", &["--template", template, database]).await;
+    }
+
+    /// Runs one of PostgreSQL's programs as the superuser, until the server has started.
+    async fn administer(&self, program: &str, arguments: &[&str]) {
+        let mut command = Command::new(self.programs.join(program));
+        command
             .arg("--host")
             .arg(self.running.data_dir())
             .args(["--port", &self.running.db_port().to_string()])
             .args(["--username", self.running.db_user(), "--no-password"])
-            .args(["--template", template, database])
+            .args(arguments)
             .env("PGPASSWORD", self.running.db_pass());
+        let shown = format!("{program} {}", arguments.join(" "));
         let run = move || {
             let until = Instant::now() + PATIENCE;
             loop {
-                let output = createdb.output().expect("createdb is installed with PostgreSQL's other programs");
+                let output = command.output().expect("it is installed with PostgreSQL's other programs");
                 if output.status.success() {
                     return Ok(());
                 }
@@ -176,9 +194,9 @@ impl Server {
                 thread::sleep(Duration::from_millis(100));
             }
         };
-        let made = spawn_blocking(run).await.expect("createdb is waited for");
-        if let Err(said) = made {
-            panic!("createdb {database} from {template} failed: {said}");
+        let done = spawn_blocking(run).await.expect("the program is waited for");
+        if let Err(said) = done {
+            panic!("{shown} failed: {said}");
         }
     }
 }
@@ -186,7 +204,9 @@ impl Server {
 /// The folder of PostgreSQL's programs: where PATH finds `initdb`, or the newest one of a Debian system, which keeps
 /// them out of PATH.
 fn programs() -> Option<PathBuf> {
-    let holds = |folder: &PathBuf| ["initdb", "postgres", "createdb"].iter().all(|name| folder.join(name).is_file());
+    let holds = |folder: &PathBuf| {
+        ["initdb", "postgres", "createdb", "createuser"].iter().all(|name| folder.join(name).is_file())
+    };
     let path = env::var_os("PATH").unwrap_or_default();
     if let Some(folder) = env::split_paths(&path).find(holds) {
         return Some(folder);

@@ -21,6 +21,7 @@ mod log;
 mod models;
 mod one_time_links;
 mod outbox;
+mod privileges;
 mod registers;
 mod registrations;
 mod requests;

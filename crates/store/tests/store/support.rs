@@ -99,9 +99,9 @@ pub async fn dropped<T>(db: &Db, change: impl AsyncFnOnce(&Write) -> T) -> T {
     change(&write).await
 }
 
-/// Runs SQL past the store, as somebody with a database shell could, and gives what the database says if it refuses.
+/// Runs SQL past the store, as a superuser with a database shell could, and gives what the database says if it refuses.
 pub async fn sql(database: &TestDatabase, sql: &str) -> Result<u64, String> {
-    let shell = Database::connect(&database.url).await.unwrap();
+    let shell = Database::connect(&database.superuser_url).await.unwrap();
     let result = shell.execute_unprepared(sql).await;
     shell.close().await.unwrap();
     result.map(|done| done.rows_affected()).map_err(|error| error.to_string())
@@ -109,7 +109,7 @@ pub async fn sql(database: &TestDatabase, sql: &str) -> Result<u64, String> {
 
 /// The first column of what a query gives, as text.
 pub async fn select(database: &TestDatabase, query: &str) -> Vec<String> {
-    let shell = Database::connect(&database.url).await.unwrap();
+    let shell = Database::connect(&database.superuser_url).await.unwrap();
     let rows = shell.query_all_raw(Statement::from_string(shell.get_database_backend(), query)).await.unwrap();
     shell.close().await.unwrap();
     rows.into_iter().map(|row| row.try_get_by_index(0).unwrap()).collect()

@@ -39,7 +39,7 @@ async fn bare(database: &TestDatabase) -> (Db, Db) {
         Backend::Sqlite => format!("{}.bare", database.url),
         Backend::Postgres => {
             sql(database, "CREATE DATABASE bare TEMPLATE template0").await.unwrap();
-            let (server, rest) = split_name(&database.url);
+            let (server, rest) = split_name(&database.superuser_url);
             format!("{server}/bare{rest}")
         }
     };

@@ -9,6 +9,7 @@ mod bench;
 mod case;
 mod challenge;
 mod corpus;
+mod database;
 mod evidence;
 mod living;
 mod model;
@@ -19,6 +20,7 @@ pub use bench::{Bench, BenchDecode, BenchLog, BenchTrain, Erase, Register, Train
 pub use case::{Audit, Certificate, Meant, Person, Request, Takedown};
 pub use challenge::Challenge;
 pub use corpus::{Corpus, Probes, Source};
+pub use database::Database;
 pub use evidence::{Keys, Log, LogCheck, Verify};
 pub use living::{Incident, Schedule};
 pub use model::{Export, ExportFormat, Fitting, Generate, Model, Repair, Route, RowsKind, Score, Train};
@@ -96,6 +98,9 @@ pub enum Command {
     /// Measure what this machine does with a model of a given shape
     #[command(subcommand)]
     Bench(Bench),
+    /// Migrate the database, and say who may do what to its tables
+    #[command(subcommand)]
+    Database(Database),
     /// Check the installation and say what is missing
     Doctor,
 }

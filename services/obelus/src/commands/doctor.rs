@@ -3,16 +3,14 @@
 use std::path::Path;
 
 use anyhow::Result;
-use obelus_casework::{Deps, transparency};
+use obelus_casework::{Deps, open, transparency};
 use obelus_collective::{CudaLibrary, load_cuda};
 use obelus_ledger::keys::Role;
+use obelus_store::privileges;
 use obelus_trainer::cpu_multiplies_bfloat16;
 use serde_json::json;
 
-use crate::{
-    installation,
-    output::{Answer, Output},
-};
+use crate::output::{Answer, Output};
 
 /// What tensors can be computed on. No GPU is no fault; a CUDA part that cannot be loaded is one.
 fn devices() -> (&'static str, bool, String) {
@@ -25,6 +23,20 @@ fn devices() -> (&'static str, bool, String) {
             ("devices", true, format!("{cpu}; no GPU: the CUDA part of libtorch is not at {}", path.display()))
         }
         Err(error) => ("devices", false, format!("{cpu}; {error}")),
+    }
+}
+
+/// Whether the database user may do what the programs need, and no more.
+async fn database(deps: &Deps) -> (&'static str, bool, String) {
+    match privileges::check(&deps.db, privileges::Role::Application).await {
+        Ok(findings) if findings.is_empty() => {
+            ("database", true, "its user may do what it needs and no more".to_owned())
+        }
+        Ok(findings) => {
+            let said: Vec<String> = findings.iter().map(ToString::to_string).collect();
+            ("database", false, format!("{}; docs/operations.md sets up users", said.join("; ")))
+        }
+        Err(error) => ("database", false, error.to_string()),
     }
 }
 
@@ -60,11 +72,12 @@ pub async fn run(root: &Path, output: &Output) -> Result<Answer> {
     let mut checks = vec![devices()];
     let sum = tch::Tensor::from_slice(&[1i64, 2, 3]).sum(tch::Kind::Int64).int64_value(&[]);
     checks.push(("libtorch", sum == 6, "tensors are added on the CPU".to_owned()));
-    match installation::open(root).await {
+    match open::open(root).await {
         Err(error) => checks.push(("data directory", false, format!("{error:#}"))),
         Ok(deps) => {
             let shown = deps.data.root().display();
             checks.push(("data directory", true, format!("{shown}, database {:?}", deps.db.backend())));
+            checks.push(database(&deps).await);
             checks.push(keys(&deps));
             let log = transparency::check(&deps).await;
             checks.push(match log {

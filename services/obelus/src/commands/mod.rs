@@ -8,6 +8,7 @@ mod certificate;
 mod challenge;
 mod corpus;
 mod coverage;
+mod database;
 mod demo;
 mod doctor;
 mod finding;
@@ -28,7 +29,7 @@ mod train;
 use std::io::IsTerminal as _;
 
 use anyhow::Result;
-use obelus_casework::transparency;
+use obelus_casework::{open, transparency};
 use serde_json::json;
 
 use crate::{
@@ -56,6 +57,7 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<Answer> {
         Command::Bench(command) => return bench::run(command, arguments.quiet, output).await,
         Command::Challenge(Challenge::Seal { probes, out }) => return challenge::seal(probes, out, output),
         Command::Doctor => return doctor::run(root, output).await,
+        Command::Database(command) => return database::run(root, command, output).await,
         Command::Init => {
             let deps = installation::init(root).await?;
             let root = deps.data.root().display().to_string();
@@ -77,7 +79,7 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<Answer> {
         }
         _ => {}
     }
-    let deps = installation::open(root).await?;
+    let deps = open::open(root).await?;
     // What an earlier command stored and could not log, because it was cut off.
     transparency::settle(&deps).await?;
     match &arguments.command {
@@ -101,6 +103,8 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<Answer> {
             Ok(stopped)
         }
         Command::Demo(_) => serve::run(&deps, &Serve::by_default()).await,
-        Command::Verify(_) | Command::Bench(_) | Command::Doctor | Command::Init => Ok(Answer::Done),
+        Command::Verify(_) | Command::Bench(_) | Command::Database(_) | Command::Doctor | Command::Init => {
+            Ok(Answer::Done)
+        }
     }
 }
