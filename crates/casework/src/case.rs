@@ -16,6 +16,7 @@ use serde_json::json;
 use crate::{
     Deps, NotThere, clocks,
     filing::Filing,
+    letters,
     step::{Act, take},
     transparency::sign,
 };
@@ -29,6 +30,11 @@ pub const OWNER_ROLES: [&str; 8] =
 pub const SERVICE: &str = "obelus-auditor";
 /// The roles of [`SERVICE`].
 pub const SERVICE_ROLES: [&str; 1] = ["verifier"];
+
+/// Who files for whoever asks from outside: the portal.
+pub const PORTAL: &str = "obelus-portal";
+/// The roles of [`PORTAL`].
+pub const PORTAL_ROLES: [&str; 1] = ["requester"];
 
 /// Events of an audit trail read at once.
 const PAGE: u64 = 1000;
@@ -132,6 +138,8 @@ pub async fn file(deps: &Deps, by: &str, filing: &Filing) -> Result<Request> {
         detail: json!({ "filed": Digest::sha256(&document) }).to_string(),
     };
     take(deps, &reference, &[act], vec![], async |write, _| {
+        // Once more, now that nobody else takes a step: another may have filed for the same.
+        strikable(deps, &model, &filing.sources, Some(&reference)).await?;
         requests::file(write, reference.clone(), new.clone(), filing.received_at).await?;
         filings::put(write, &reference, document.clone()).await?;
         Ok(())
@@ -179,7 +187,7 @@ pub async fn acknowledge(deps: &Deps, reference: &str) -> Result<()> {
         for receipt in digests {
             filings::record_receipt(write, reference, receipt).await?;
         }
-        Ok(())
+        letters::received(deps, write, reference).await
     })
     .await
 }
@@ -201,11 +209,13 @@ pub async fn strikable(deps: &Deps, model: &models::Model, sources: &[String], o
         let source = obelus_store::sources::get(&deps.db, &model.lineage, id).await?;
         let source = source.ok_or_else(|| NotThere::source(id))?;
         // One whose verification failed is struck again: its request is open, and what remains of it can be zeroed.
-        let reopened = in_request(deps, name, id, |state| state == RequestState::VerificationFailed).await?.is_some();
+        let reopened =
+            in_request(deps, name, id, |request| request.state == RequestState::VerificationFailed).await?.is_some();
         ensure!(source.revoked_at.is_none() || reopened, "source {id} is revoked already");
         let held = source.since > 0 && source.since <= model.generation && !model.excluded.0.contains(id);
         ensure!(held, "no_match: model {name} was trained without {id}");
-        if let Some(open) = in_request(deps, name, id, is_reversible).await?.filter(|open| Some(open.as_str()) != own) {
+        let open = |request: &Request| is_reversible(request.state) && Some(request.reference.as_str()) != own;
+        if let Some(open) = in_request(deps, name, id, open).await? {
             bail!("source {id} is in the open request {open} already");
         }
     }
@@ -226,14 +236,14 @@ pub fn trained(row: &models::Model) -> Result<()> {
     Ok(())
 }
 
-/// A request about a source of a model that is in such a state.
+/// The first request about a source of a model that is such a one.
 pub(crate) async fn in_request(
     deps: &Deps,
     model: &str,
     source: &str,
-    state: impl Fn(RequestState) -> bool,
+    such: impl Fn(&Request) -> bool,
 ) -> Result<Option<String>> {
-    for request in of_model(deps, model).await?.into_iter().filter(|request| state(request.state)) {
+    for request in of_model(deps, model).await?.into_iter().filter(|request| such(request)) {
         if requests::sources(&deps.db, &request.reference).await?.iter().any(|id| id == source) {
             return Ok(Some(request.reference));
         }

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use obelus_core::{Digest, Timestamp};
 use obelus_policy::{Due, History, Pause, Regime, RegimeFiles, Start, Stop, day_of};
 use obelus_store::{
-    case_extensions,
+    Read, case_extensions,
     case_questions::{self, Question, QuestionKind},
     requests::Request,
 };
@@ -54,10 +54,32 @@ pub fn files(regime: &str) -> Result<RegimeFiles<'static>> {
 /// # Errors
 /// When the files cannot be read any more, or the time zone is unknown.
 pub async fn of(deps: &Deps, request: &Request) -> Result<Option<Clocks>> {
-    let questions = case_questions::of_request(&deps.db, &request.reference).await?;
-    let extension = case_extensions::get(&deps.db, &request.reference).await?;
+    read(deps, &deps.db, request).await
+}
+
+/// [`of`], as a transaction sees it.
+pub(crate) async fn read(deps: &Deps, db: &impl Read, request: &Request) -> Result<Option<Clocks>> {
+    let questions = case_questions::of_request(db, &request.reference).await?;
+    let extension = case_extensions::get(db, &request.reference).await?;
     let told = extension.map(|extension| extension.told_at.0);
     running(request, &questions, told, deps.settings.time_zone.as_deref())
+}
+
+/// Whether a clock of a request stands still until such a question is answered.
+pub(crate) fn pauses(request: &Request, kind: QuestionKind) -> Result<bool> {
+    let Some((regime, calendar)) = request.regime_file.as_deref().zip(request.calendar_file.as_deref()) else {
+        return Ok(false);
+    };
+    let regime = Regime::parse(RegimeFiles { regime, calendar })?;
+    let started = regime.clocks.iter().filter(|clock| clock.starts == Start::Receipt);
+    Ok(started.into_iter().any(|clock| clock.pauses.contains(&pause(kind))))
+}
+
+fn pause(kind: QuestionKind) -> Pause {
+    match kind {
+        QuestionKind::Identity => Pause::Identity,
+        QuestionKind::Scope => Pause::Clarification,
+    }
 }
 
 /// Makes sure that the clocks of a request can be extended now.
@@ -93,10 +115,7 @@ fn running(
     let told = told.map(day).transpose()?;
     let mut stops = Vec::new();
     for question in questions {
-        let pause = match question.kind {
-            QuestionKind::Identity => Pause::Identity,
-            QuestionKind::Scope => Pause::Clarification,
-        };
+        let pause = pause(question.kind);
         let to = question.answered_at.map(|at| day(at.0)).transpose()?;
         stops.push(Stop { pause, from: day(question.asked_at.0)?, to });
     }

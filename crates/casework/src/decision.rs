@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use obelus_core::Timestamp;
 use obelus_policy::{Action, Regime, RegimeFiles};
 use obelus_store::{
-    Write, approvals, case_extensions, models, requests,
+    Read, Write, approvals, case_events, case_extensions, models, requests,
     requests::{Request, RequestState, is_reversible, is_suppressed},
     sources,
 };
@@ -13,9 +13,9 @@ use serde_json::json;
 
 use crate::{
     Deps,
-    case::{SERVICE, existing, history, in_request, permitted},
-    clocks,
-    step::{Act, take},
+    case::{SERVICE, existing, in_request, permitted},
+    clocks, letters,
+    step::{Act, Overtaken, take},
     triggers,
 };
 
@@ -35,6 +35,9 @@ pub const REFUSAL_CODES: [&str; 13] = [
     "boundary_mismatch",
     "other",
 ];
+
+/// Why sources are used again after a takedown was undone, as the requester is told.
+const UNDONE: &str = "The takedown was undone before anything was set to zero.";
 
 /// Approves the plan as it stands. The second approval opens the dispute window of the regime, which may be of no length.
 ///
@@ -56,6 +59,7 @@ pub async fn approve(deps: &Deps, by: &str, reference: &str) -> Result<RequestSt
         approvals::approve(write, reference, person.id, &digest.0, now).await?;
         if second {
             requests::open_window(write, reference, until).await?;
+            letters::decided(deps, write, reference, until).await?;
         }
         Ok(())
     })
@@ -106,6 +110,7 @@ pub async fn refuse(deps: &Deps, by: &str, reference: &str, code: &str, reason: 
     let act = act.carrying(&json!({ "code": code, "reason": reason }));
     take(deps, reference, &[act], vec![], async |write, _| {
         requests::refuse(write, reference, code, reason).await?;
+        letters::refused(deps, write, reference, code, reason).await?;
         lift(deps, write, &request).await
     })
     .await
@@ -143,6 +148,10 @@ async fn close(deps: &Deps, reference: &str, action: &'static str, actor: &str, 
     let request = existing(deps, reference).await?;
     take(deps, reference, &[Act::new(action, actor, request.state, to)], vec![], async |write, _| {
         requests::advance(write, reference, request.state, to).await?;
+        match to {
+            RequestState::Withdrawn => letters::withdrawn(deps, write, reference).await?,
+            _ => letters::restored(deps, write, reference, UNDONE).await?,
+        }
         lift(deps, write, &request).await
     })
     .await
@@ -170,8 +179,8 @@ async fn lift(deps: &Deps, write: &Write, closed: &Request) -> Result<()> {
     }
     let model = models::get(&deps.db, &closed.model).await?.context("a request names a model that does not exist")?;
     for id in requests::sources(&deps.db, &closed.reference).await? {
-        let other = in_request(deps, &closed.model, &id, is_suppressed).await?;
-        let shared = other.is_some_and(|other| other != closed.reference);
+        let other = |request: &Request| is_suppressed(request.state) && request.reference != closed.reference;
+        let shared = in_request(deps, &closed.model, &id, other).await?.is_some();
         // What was zeroed by an earlier request stays out.
         let struck = sources::get(write, &model.lineage, &id).await?.is_none_or(|source| source.revoked_at.is_some());
         if !shared && !struck {
@@ -208,13 +217,24 @@ pub async fn hold(deps: &Deps, by: &str, reference: &str) -> Result<bool> {
 /// # Errors
 /// When there is no hold, or the person has agreed before.
 pub async fn release(deps: &Deps, by: &str, reference: &str) -> Result<bool> {
+    loop {
+        match agree(deps, by, reference).await {
+            // Two who agree at the same time are a first and a second all the same.
+            Err(error) if error.is::<Overtaken>() => {}
+            other => return other,
+        }
+    }
+}
+
+async fn agree(deps: &Deps, by: &str, reference: &str) -> Result<bool> {
     let person = permitted(deps, by, Action::Release, Some(reference)).await?;
     let request = existing(deps, reference).await?;
     ensure!(request.held_at.is_some(), "there is no hold on {reference}");
-    let agreed = history(deps, reference).await?.iter().filter(|(action, _)| *action == Action::Release).count();
+    let agreed = agreements(&deps.db, reference).await?;
     let ended = agreed >= 1;
     let act = Act::new("release", &person.name, request.state, request.state);
     take(deps, reference, &[act.carrying(&json!({ "ended": ended }))], vec![], async |write, _| {
+        ensure!(agreements(write, reference).await? == agreed, Overtaken);
         if ended {
             requests::release(write, reference).await?;
         }
@@ -222,6 +242,12 @@ pub async fn release(deps: &Deps, by: &str, reference: &str) -> Result<bool> {
     })
     .await?;
     Ok(ended)
+}
+
+/// How many have agreed to end the hold that stands.
+async fn agreements(db: &impl Read, reference: &str) -> Result<usize> {
+    let steps = case_events::of_request(db, reference).await?;
+    Ok(steps.iter().rev().take_while(|step| step.action != "hold").filter(|step| step.action == "release").count())
 }
 
 /// Notes that the requester is told that it takes longer, and why; the clocks that may be extended run longer from then on.
@@ -238,7 +264,8 @@ pub async fn extend(deps: &Deps, by: &str, reference: &str, reasons: &str) -> Re
     clocks::check_extension(deps, &request, now).await?;
     let act = Act::new("extend", &person.name, request.state, request.state).carrying(&json!({ "reasons": reasons }));
     take(deps, reference, &[act], vec![], async |write, _| {
-        Ok(case_extensions::add(write, reference, reasons, now).await?)
+        case_extensions::add(write, reference, reasons, now).await?;
+        letters::extended(deps, write, reference, reasons).await
     })
     .await
 }

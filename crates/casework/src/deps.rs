@@ -5,13 +5,14 @@ use std::{path::PathBuf, sync::Arc};
 use anyhow::{Context as _, Result};
 use obelus_core::{Clock, DataDirectory, Timestamp};
 use obelus_ledger::keys::random_salt;
+use obelus_notify::SmtpSettings;
 use obelus_store::Db;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::{keyring::Keyring, transparency::Sequencer};
 
 /// What an operator may set; the template in `obelus init` explains every key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Who operates this installation, as statements name them.
@@ -26,6 +27,12 @@ pub struct Settings {
     /// Where days are counted, such as `Europe/Berlin`; none for UTC.
     #[serde(default)]
     pub time_zone: Option<String>,
+    /// Where answers to letters go: an address, a telephone number, a page; none for the sender of the letters.
+    #[serde(default)]
+    pub contact: Option<String>,
+    /// The mail server that letters leave through; none for a directory.
+    #[serde(default)]
+    pub smtp: Option<SmtpSettings>,
 }
 
 /// Shared by every step.

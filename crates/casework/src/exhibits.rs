@@ -5,6 +5,7 @@ use anyhow::{Context as _, Result};
 use obelus_core::Digest;
 use obelus_ledger::{
     bundle::{Bundle, Place},
+    canonical,
     certificate::{Exhibit, Logged},
     dsse::Envelope,
     keys::Role,
@@ -90,6 +91,18 @@ pub async fn envelope(deps: &Deps, digest: &Digest) -> Result<Envelope> {
     let stored = statements::get(&deps.db, digest).await?;
     let stored = stored.with_context(|| format!("the statement {digest} is missing from the database"))?;
     Ok(Envelope::from_bytes(&stored.envelope)?)
+}
+
+/// The file of a stored statement: its bundle with its place under the published checkpoint.
+///
+/// # Errors
+/// When it is missing, damaged or not in the log.
+pub async fn bundled<P: Predicate>(deps: &Deps, digest: &Digest) -> Result<Vec<u8>> {
+    let index = log::index_of(&deps.db, digest).await?;
+    let index = index.with_context(|| format!("the statement {digest} is not in the log"))?;
+    let mut proofs = transparency::prove(deps, &[index]).await?;
+    let place = Place { index, path: proofs.paths.pop().context("one leaf has one path")? };
+    Ok(canonical::to_bytes(&bundle(deps, P::ROLE, envelope(deps, digest).await?, &place, &proofs.note)?)?)
 }
 
 /// A stored statement as a bundle with its place under a checkpoint of this log.

@@ -21,6 +21,11 @@ use crate::{
 /// Somebody who was overtaken tries again this often.
 const ATTEMPTS: usize = 5;
 
+/// Somebody else took a step in between, on which the one at hand depends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("somebody else has just taken a step in this case; look at it and try again")]
+pub(crate) struct Overtaken;
+
 /// What somebody does in a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Act {

@@ -11,6 +11,7 @@ use obelus_store::{
     case_questions::QuestionKind,
     filings, log as queue,
     models::{self, ModelStatus},
+    outbox::{self, LetterKind},
     requests,
     requests::RequestState,
     sources,
@@ -252,6 +253,107 @@ async fn approvals_at_the_same_time_are_two_steps_one_after_the_other() {
         let steps = assert_chain(&deps, &reference).await;
         assert_eq!(steps.iter().filter(|step| step.action == "approve").count(), 2);
         assert_eq!(case::existing(&deps, &reference).await.unwrap().state, RequestState::WindowOpen);
+    }
+}
+
+#[tokio::test]
+async fn two_who_agree_at_the_same_time_end_a_hold() {
+    for database in databases().await {
+        let folder = TempDir::new().unwrap();
+        let (deps, _) = house(&database, &folder).await;
+        let reference = case::file(&deps, "ana", &filed(&deps, "gdpr-art17", &["a"])).await.unwrap().reference;
+        for _ in 0..4 {
+            assert!(decision::hold(&deps, "ana", &reference).await.unwrap());
+            let release = async |person| decision::release(&deps, person, &reference).await.unwrap();
+            let (one, other) = tokio::join!(release("ben"), release("cem"));
+            assert!(one != other, "one of them is the first and one the second: {one} {other}");
+            assert_eq!(case::existing(&deps, &reference).await.unwrap().held_at, None);
+        }
+        assert_chain(&deps, &reference).await;
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_two_ask_for_at_the_same_time_is_in_one_open_request() {
+    for database in databases().await {
+        let folder = TempDir::new().unwrap();
+        let (deps, _) = house(&database, &folder).await;
+        let file = async |by| case::file(&deps, by, &filed(&deps, "gdpr-art17", &["a"])).await;
+        let (one, other) = tokio::join!(file("ana"), file("ben"));
+        assert!(one.is_ok() != other.is_ok(), "{one:?} {other:?}");
+        let refused = one.err().or(other.err()).unwrap();
+        assert!(refused.to_string().contains("open request"), "{refused:#}");
+    }
+}
+
+#[tokio::test]
+async fn sources_stay_suppressed_while_any_other_request_needs_it() {
+    for database in databases().await {
+        let folder = TempDir::new().unwrap();
+        let (deps, _) = house(&database, &folder).await;
+        let mut references = Vec::new();
+        for source in ["a", "b", "c"] {
+            let reference = case::file(&deps, "ana", &filed(&deps, "gdpr-art17", &[source])).await.unwrap().reference;
+            triage::triage(&deps, "ben", &reference).await.unwrap();
+            references.push(reference);
+        }
+        // As it was before a source could be in one open request only.
+        let write = deps.db.write().await.unwrap();
+        requests::add_sources(&write, &references[1], &["a".to_owned()]).await.unwrap();
+        write.commit().await.unwrap();
+        for reference in &references {
+            triage::suppress(&deps, "ben", reference).await.unwrap();
+        }
+        // The first that is found is not the one that is closed, and the other way about.
+        decision::undo(&deps, "ben", &references[0]).await.unwrap();
+        assert!(is_suppressed(&deps, "a").await, "the second request still needs it");
+        decision::undo(&deps, "ben", &references[1]).await.unwrap();
+        assert!(
+            !is_suppressed(&deps, "a").await && !is_suppressed(&deps, "b").await && is_suppressed(&deps, "c").await
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_requester_is_told_every_step_that_concerns_them_and_no_other() {
+    for database in databases().await {
+        let folder = TempDir::new().unwrap();
+        let (deps, _) = house(&database, &folder).await;
+        let told = async |reference: &str| {
+            let letters = outbox::of_request(&deps.db, reference).await.unwrap();
+            assert!(letters.iter().all(|letter| letter.recipient == "ada@example.org" && letter.is_intact()));
+            letters.into_iter().map(|letter| (letter.kind, letter.body)).collect::<Vec<_>>()
+        };
+        let filing = filed(&deps, "gdpr-art17", &["a", "b", "c"]);
+        let reference = case::file(&deps, "ana", &filing).await.unwrap().reference;
+        let receipt = told(&reference).await;
+        assert!(receipt[0].1.contains("her notes") && receipt[0].1.contains("3 August 2026"), "{}", receipt[0].1);
+        triage::ask(&deps, "ben", &reference, QuestionKind::Identity, "Who are you?").await.unwrap();
+        triage::answer(&deps, "ana", &reference, "I am Ada.").await.unwrap();
+        triage::triage(&deps, "ben", &reference).await.unwrap();
+        let (source, code, reason) = ("b".to_owned(), "not_rights_holder".to_owned(), "it is not hers".to_owned());
+        triage::grant_partially(&deps, "ben", &reference, &[NotGranted { source, code, reason }]).await.unwrap();
+        decision::extend(&deps, "ben", &reference, "there are many").await.unwrap();
+        plan(&deps, "ben", &reference, b"plan").await.unwrap();
+        for person in ["cem", "dee"] {
+            decision::approve(&deps, person, &reference).await.unwrap();
+        }
+        // A step that is refused tells nobody anything.
+        assert!(decision::approve(&deps, "cem", &reference).await.is_err());
+        decision::withdraw(&deps, "ana", &reference).await.unwrap();
+        let letters = told(&reference).await;
+        let kinds: Vec<_> = letters.iter().map(|(kind, _)| *kind).collect();
+        use LetterKind::{Decided, Extension, IdentityNeeded, PartiallyGranted, Receipt, Suppressed, Withdrawn};
+        assert_eq!(
+            kinds,
+            [Receipt, IdentityNeeded, PartiallyGranted, Extension, Suppressed, Decided, Withdrawn],
+            "in the order of the steps"
+        );
+        assert!(letters[2].1.contains("it is not hers") && letters[3].1.contains("1 October 2026"));
+        assert!(letters[3].1.contains("data protection authority"), "{}", letters[3].1);
+        let internal = Filing::internal("m", "gdpr-art17", &["a".to_owned()], deps.now());
+        let silent = case::file(&deps, "ana", &internal).await.unwrap().reference;
+        assert!(told(&silent).await.is_empty(), "there is nobody to write to");
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
     Deps,
     case::{acknowledge, existing, permitted, strikable},
     decision::refusal,
+    letters,
     step::{Act, take},
     triggers,
 };
@@ -38,7 +39,7 @@ pub async fn ask(deps: &Deps, by: &str, reference: &str, kind: QuestionKind, que
     take(deps, reference, &[act], vec![], async |write, _| {
         requests::advance(write, reference, from, to).await?;
         case_questions::ask(write, reference, kind, question, now).await?;
-        Ok(())
+        letters::asked(deps, write, reference, kind, question).await
     })
     .await
 }
@@ -71,6 +72,7 @@ pub async fn match_sources(deps: &Deps, by: &str, reference: &str, ids: &[String
     strikable(deps, &model, ids, Some(reference)).await?;
     let act = Act::new("match_sources", &person.name, request.state, request.state);
     take(deps, reference, &[act.carrying(&json!({ "sources": ids }))], vec![], async |write, _| {
+        strikable(deps, &model, ids, Some(reference)).await?;
         Ok(requests::add_sources(write, reference, ids).await?)
     })
     .await
@@ -127,6 +129,8 @@ pub async fn grant_partially(deps: &Deps, by: &str, reference: &str, refused: &[
     let act = Act::new("grant_partially", &person.name, from, RequestState::PartiallyGranted);
     let rows: Vec<_> = refused.iter().map(|not| (not.source.clone(), not.code.clone(), not.reason.clone())).collect();
     take(deps, reference, &[act.carrying(&json!({ "refused": detail }))], vec![], async |write, _| {
+        // Told first: afterwards the request does not name the refused sources any more.
+        letters::partly(deps, write, reference, refused).await?;
         Ok(requests::grant_partially(write, reference, &rows).await?)
     })
     .await
@@ -143,6 +147,7 @@ pub async fn suppress(deps: &Deps, by: &str, reference: &str) -> Result<()> {
     let act = Act::new("suppress", &person.name, request.state, RequestState::Suppressed);
     take(deps, reference, &[act], vec![], async |write, _| {
         requests::advance(write, reference, request.state, RequestState::Suppressed).await?;
+        letters::suppressed(deps, write, reference).await?;
         out_of_routing(write, &request, now).await
     })
     .await

@@ -74,6 +74,11 @@ impl DataDirectory {
         self.root.join("certificates")
     }
 
+    /// Letters, where no mail server takes them.
+    pub fn outbox(&self) -> PathBuf {
+        self.root.join("outbox")
+    }
+
     /// A path as it is stored: relative to the data directory, with `/`. None when it lies elsewhere.
     pub fn relative(&self, path: &Path) -> Option<String> {
         path.strip_prefix(&self.root).ok().and_then(Path::to_str).map(str::to_owned)

@@ -34,6 +34,7 @@ use obelus_casework::{
     case::SERVICE,
     exhibits::statement,
     fault::point,
+    letters::{self, Outcome},
     step::{Act, take},
     transparency::sign,
 };
@@ -146,6 +147,7 @@ async fn issue(
         }),
         _ => None,
     };
+    let findings = findings(&figures(&results));
     let acts = conclusion(case::existing(deps, reference).await?.state, state, &id);
     take(deps, reference, &acts, vec![sign(deps, &statement)?], async |write, digests| {
         if let Some((attempt, _)) = renewed {
@@ -172,7 +174,11 @@ async fn issue(
         for act in &acts {
             requests::advance(write, reference, act.from.context("a certificate names a request")?, act.to).await?;
         }
-        Ok(())
+        // A renewal that says the same as before is no news.
+        if acts.is_empty() {
+            return Ok(());
+        }
+        letters::concluded(deps, write, reference, outcome(verdict), (&id, valid_until), &findings).await
     })
     .await?;
     certificates::get(&deps.db, &id).await?.context("the certificate was just issued")
@@ -189,6 +195,21 @@ fn conclusion(mut from: RequestState, to: RequestState, certificate: &str) -> Ve
         acts.push(Act::new("certify", SERVICE, from, to).carrying(&json!({ "certificate": certificate })));
     }
     acts
+}
+
+/// What is told to the requester of figures that did not pass.
+fn findings(figures: &[Figure]) -> Vec<String> {
+    let left = figures.iter().filter(|figure| figure.verdict != "pass");
+    left.map(|figure| format!("{}: {} {}", figure.name, figure.verdict, figure.residual).trim_end().to_owned())
+        .collect()
+}
+
+fn outcome(verdict: Verdict) -> Outcome {
+    match verdict {
+        Verdict::Verified => Outcome::Certified,
+        Verdict::VerifiedWithResidual => Outcome::WithResidual,
+        Verdict::NotVerified => Outcome::Failed,
+    }
 }
 
 fn path(deps: &Deps, id: &str) -> PathBuf {

@@ -33,6 +33,7 @@ use crate::{
 use obelus_casework::{
     Deps, case, decision, exhibits,
     fault::point,
+    letters,
     step::{Act, take},
     transparency::{publish, sign},
     triggers,
@@ -273,7 +274,7 @@ async fn state(deps: &Deps, reference: &str) -> Result<()> {
         targets::record(write, &model.name, &done, &root_after, now).await?;
         requests::advance(write, reference, RequestState::Zeroing, RequestState::Verifying).await?;
         triggers::changed(write, &model.name, &format!("weights changed: {reference} was executed"), now).await?;
-        Ok(())
+        letters::executed(deps, write, reference).await
     })
     .await?;
     point("erasure-signed");

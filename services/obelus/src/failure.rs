@@ -6,7 +6,7 @@ use std::{
 };
 
 use obelus_auditor::{baselines::BadBaseline, living::BadSchedule};
-use obelus_casework::{NotThere, custody::Refused};
+use obelus_casework::{NotThere, custody::Refused, filing::BadFiling, open::NotUsable};
 use obelus_corpus::{LibraryError, ingest::IngestError};
 use obelus_ledger::sealed_probes::SealError;
 use obelus_model::ModelError;
@@ -34,6 +34,8 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
 fn is_wrong_use(cause: &(dyn std::error::Error + 'static)) -> bool {
     cause.is::<WrongUse>()
         || cause.is::<NotThere>()
+        || cause.is::<NotUsable>()
+        || cause.is::<BadFiling>()
         || cause.is::<Refused>()
         || cause.is::<BadSchedule>()
         || cause.is::<BadBaseline>()

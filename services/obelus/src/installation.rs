@@ -1,18 +1,17 @@
-//! The data directory: made by `init`, opened by everything else.
+//! Making a data directory (`obelus init`). Not here: opening one (`obelus_casework::open`).
 
 use std::{fs, path::Path, sync::Arc};
 
 use anyhow::{Context as _, Result};
 use obelus_casework::{
-    Deps, Settings,
-    case::{OWNER, OWNER_ROLES, SERVICE, SERVICE_ROLES},
+    Deps,
+    case::{OWNER, OWNER_ROLES, PORTAL, PORTAL_ROLES, SERVICE, SERVICE_ROLES},
     keyring::{Keyring, PASSPHRASE_VARIABLE, Passphrase},
+    open::{database, open, passphrase, settings},
     transparency::Sequencer,
 };
 use obelus_core::{Clock as _, DataDirectory, SystemClock};
-use obelus_store::{Db, connect, connect_sqlite, persons};
-
-use crate::failure::WrongUse;
+use obelus_store::{connect_sqlite, persons};
 
 /// Makes what is missing in a data directory; what is there stays.
 ///
@@ -35,7 +34,7 @@ pub async fn init(root: &Path) -> Result<Deps> {
     let db = database(&data).await?;
     db.migrate().await?;
     let write = db.write().await?;
-    for (name, roles) in [(OWNER, &OWNER_ROLES[..]), (SERVICE, &SERVICE_ROLES[..])] {
+    for (name, roles) in [(OWNER, &OWNER_ROLES[..]), (SERVICE, &SERVICE_ROLES[..]), (PORTAL, &PORTAL_ROLES[..])] {
         for role in roles {
             persons::add(&write, name, role, SystemClock.now()).await?;
         }
@@ -43,48 +42,6 @@ pub async fn init(root: &Path) -> Result<Deps> {
     write.commit().await?;
     db.close().await?;
     open(&root).await
-}
-
-/// Opens a data directory.
-///
-/// # Errors
-/// When it was never made, or something in it cannot be used.
-pub async fn open(root: &Path) -> Result<Deps> {
-    let shown = root.display();
-    let Ok(root) = root.canonicalize() else {
-        return Err(WrongUse(format!("there is no data directory {shown}; obelus init makes one")).into());
-    };
-    let data = DataDirectory::new(&root);
-    let settings = settings(&data)?;
-    let keys = Keyring::open(&data.keys(), passphrase(&data, &settings)?)?;
-    let db = database(&data).await?;
-    db.migrate().await?;
-    Ok(Deps { db, data, keys, clock: Arc::new(SystemClock), settings, log: Sequencer::default() })
-}
-
-fn settings(data: &DataDirectory) -> Result<Settings> {
-    let path = data.configuration();
-    let text = match fs::read_to_string(&path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            let shown = data.root().display();
-            return Err(WrongUse(format!("{shown} is no data directory of Obelus; obelus init makes one")).into());
-        }
-        other => other.with_context(|| format!("cannot read {}", path.display()))?,
-    };
-    let settings = toml::from_str(&text);
-    Ok(settings.map_err(|e| WrongUse(format!("{}: {}", path.display(), e.to_string().trim_end())))?)
-}
-
-/// Where the passphrase of the keys comes from; it is read when a key is needed.
-fn passphrase(data: &DataDirectory, settings: &Settings) -> Result<Passphrase> {
-    let environment = match std::env::var(PASSPHRASE_VARIABLE) {
-        Err(std::env::VarError::NotUnicode(_)) => {
-            return Err(WrongUse(format!("{PASSPHRASE_VARIABLE} is not UTF-8")).into());
-        }
-        found => found.ok(),
-    };
-    let configured = settings.passphrase_file.as_ref().map(|file| data.root().join(file));
-    Ok(Passphrase::find(environment, configured, &data.keys()))
 }
 
 /// Makes an installation for a measurement, on SQLite whatever the environment says, in a folder that is removed again.
@@ -100,14 +57,6 @@ pub async fn temporary(folder: &Path) -> Result<Deps> {
     let settings = toml::from_str(&template("bench")).context("the configuration template is damaged")?;
     let keys = Keyring::open(&data.keys(), Passphrase::find(None, None, &data.keys()))?;
     Ok(Deps { db, data, keys, clock: Arc::new(SystemClock), settings, log: Sequencer::default() })
-}
-
-/// `DATABASE_URL` where it is set, else SQLite in the data directory.
-async fn database(data: &DataDirectory) -> Result<Db> {
-    match std::env::var("DATABASE_URL") {
-        Ok(url) if !url.is_empty() => Ok(connect(&url).await?),
-        _ => Ok(connect_sqlite(&data.database()).await?),
-    }
 }
 
 fn template(name: &str) -> String {
@@ -133,6 +82,18 @@ threads = 1
 # Where the law counts days: the day on which a request is received there is the first of its clocks. UTC without it, in which a
 # day may begin later than there.
 # time_zone = "Europe/Berlin"
+
+# Where answers to letters go; without it, to the address that they come from.
+# contact = "privacy@example.org"
+
+# The mail server that letters to requesters leave through. Without it each letter is a file in outbox/.
+# [smtp]
+# host = "mail.example.org"
+# from = "requests@example.org"
+# username = "obelus"                # both or none
+# password_file = "smtp-password"    # mode 600; relative to this folder, or absolute
+# tls = "implicit"                   # or "starttls", which it is without a setting; "none" only for a server on this machine
+# port = 465                         # as is usual for tls, if left out
 "#
     )
 }

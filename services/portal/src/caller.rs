@@ -45,17 +45,19 @@ pub(crate) enum Caller {
 
 /// Who is asking, and the token of their session. That it was used is noted, once a minute.
 pub(crate) async fn find(portal: &Portal, request: &HttpRequest) -> obelus_store::Result<(Caller, Option<Token>)> {
-    let (deps, now) = (&portal.deps, portal.deps.clock.now());
+    let (deps, now) = (&portal.deps, portal.deps.work.clock.now());
     let Some(token) = cookie::read(request, &deps.settings.origin, Kind::Session) else {
         return Ok((Caller::Nobody, None));
     };
-    let Some(session) = sessions::live(&deps.db, &token.hash(), now).await? else { return Ok((Caller::Nobody, None)) };
+    let Some(session) = sessions::live(&deps.work.db, &token.hash(), now).await? else {
+        return Ok((Caller::Nobody, None));
+    };
     if now.as_micros() - session.seen_at.0.as_micros() >= IDLE_US {
         return Ok((Caller::Nobody, None));
     }
     let caller = match (session.person, &session.request) {
         (Some(id), _) => {
-            let Some(person) = persons::get(&deps.db, id).await? else { return Ok((Caller::Nobody, None)) };
+            let Some(person) = persons::get(&deps.work.db, id).await? else { return Ok((Caller::Nobody, None)) };
             let (name, roles) = (person.name, person.roles);
             Caller::Person(SignedIn { id, name, roles, session: session.clone() })
         }
@@ -63,7 +65,7 @@ pub(crate) async fn find(portal: &Portal, request: &HttpRequest) -> obelus_store
         (None, None) => return Ok((Caller::Nobody, None)),
     };
     if sessions::is_seen_late(&session, now) {
-        let write = deps.db.write().await?;
+        let write = deps.work.db.write().await?;
         sessions::seen(&write, &token.hash(), now).await?;
         write.commit().await?;
     }

@@ -27,7 +27,7 @@ use crate::{
     form::Fields,
     metric,
     page::Layout,
-    permission::{MANAGE_PEOPLE, READ_AUDIT},
+    permission::{MANAGE_PEOPLE, READ_AUDIT, READ_CASE},
     problem::{Problem, wants_page},
     route::{Answer, Route, Who},
     state::Portal,
@@ -53,7 +53,7 @@ pub(crate) struct Call {
 impl Call {
     /// The present.
     pub(crate) fn now(&self) -> Timestamp {
-        self.portal.deps.clock.now()
+        self.portal.deps.work.clock.now()
     }
 
     /// A part of the path by the name that it has in the table.
@@ -79,11 +79,12 @@ impl Call {
     pub(crate) fn layout(&self, title: &str) -> Result<Layout, Problem> {
         let mut layout = Layout::plain(title);
         if let Caller::Person(person) = &self.caller {
-            let now = self.portal.deps.clock.now();
+            let now = self.portal.deps.work.clock.now();
             let may = |action| self.portal.permissions.permit(&person.name, &person.roles, action, now).is_ok();
             layout.person = Some(crate::shown::Shown::new(&person.name));
             layout.may_manage_people = may(MANAGE_PEOPLE);
             layout.may_read_audit = may(READ_AUDIT);
+            layout.may_read_cases = may(READ_CASE);
             layout.code = forgery::code(&self.browser)?;
         }
         Ok(layout)
@@ -203,12 +204,13 @@ fn permit(portal: &Portal, route: &Route, request: &HttpRequest, caller: &Caller
         (Who::Requester, _) => return Err(Problem::not_signed_in()),
         (Who::SignedIn, Caller::Person(_)) => {}
         (Who::May(action), Caller::Person(person)) => {
-            let permitted = portal.permissions.permit(&person.name, &person.roles, action, portal.deps.clock.now());
+            let permitted =
+                portal.permissions.permit(&person.name, &person.roles, action, portal.deps.work.clock.now());
             permitted.map_err(|refusal| Problem::forbidden(format!("{refusal}.")))?;
         }
         (Who::SignedIn | Who::May(_), _) => return Err(Problem::not_signed_in()),
     }
-    if route.fresh && !matches!(caller, Caller::Person(person) if person.is_fresh(portal.deps.clock.now())) {
+    if route.fresh && !matches!(caller, Caller::Person(person) if person.is_fresh(portal.deps.work.clock.now())) {
         return Err(Problem::stale());
     }
     Ok(())
@@ -247,7 +249,10 @@ fn refuse(problem: Problem, route: &Route, request: &HttpRequest) -> Answer {
         return Err(problem);
     };
     if route.who == Who::Requester {
-        return Err(problem);
+        // Theirs is no account but a link, which they are sent.
+        let reference = request.match_info().get("reference").unwrap_or_default();
+        let known = reference.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        return if known { Ok(see_other(&format!("/open/{reference}"))) } else { Err(problem) };
     }
     // What a form would have done is not done later: its page is shown again.
     let back =

@@ -28,9 +28,9 @@ pub(crate) async fn keep(portal: Arc<Portal>) {
 }
 
 async fn forget_what_is_over(portal: &Portal) -> obelus_store::Result<()> {
-    let before = portal.deps.clock.now().as_micros().saturating_sub(KEPT_FOR_US);
+    let before = portal.deps.work.clock.now().as_micros().saturating_sub(KEPT_FOR_US);
     let before = Timestamp::from_micros(before);
-    let write = portal.deps.db.write().await?;
+    let write = portal.deps.work.db.write().await?;
     sessions::remove_expired(&write, before).await?;
     one_time_links::remove_expired(&write, before).await?;
     write.commit().await

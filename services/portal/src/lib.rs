@@ -1,4 +1,5 @@
-//! The web pages: what is public about certificates and the log, and accounts for those who work here. Rendered on the
+//! The web pages: requests for those who make them, cases and accounts for those who work here, and what is public about
+//! certificates and the log. Rendered on the
 //! server, and of use without JavaScript.
 //!
 //! Every address is a line of one table ([`routes`]), which says who may call it; there is no other way to add one. Not here:

@@ -20,7 +20,7 @@ use crate::{
 /// `/log-files/checkpoint`.
 pub(crate) async fn checkpoint(call: Call) -> Answer {
     let manner = Manner { kind: "text/plain; charset=utf-8", keep: "public, max-age=1", save_as: None };
-    served_file::serve(&checkpoint_path(&call.portal.deps.data), manner).await?.ok_or_else(no_checkpoint)
+    served_file::serve(&checkpoint_path(&call.portal.deps.work.data), manner).await?.ok_or_else(no_checkpoint)
 }
 
 /// `/log-files/tile/…`.
@@ -31,7 +31,7 @@ pub(crate) async fn tile(call: Call) -> Answer {
     let tile = read_path(call.part("path")).ok_or_else(missing)?;
     let keep = if tile.is_full() { "public, max-age=31536000, immutable" } else { "public, max-age=3600" };
     let manner = Manner { kind: "application/octet-stream", keep, save_as: None };
-    let path = call.portal.deps.data.log().join(tile.to_string());
+    let path = call.portal.deps.work.data.log().join(tile.to_string());
     served_file::serve(&path, manner).await?.ok_or_else(missing)
 }
 

@@ -1,9 +1,8 @@
-//! `obelus-portal`: the portal alone, over a data directory.
+//! `obelus-portal`: the portal alone, over a data directory; `DATABASE_URL` names the database if it is not there.
 
 use std::{net::IpAddr, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use clap::Parser;
-use obelus_core::{DataDirectory, SystemClock};
 use obelus_portal::{Deps, Origin, Settings, Token, run, stop_signal};
 
 #[derive(Parser)]
@@ -11,9 +10,6 @@ struct Arguments {
     /// The data directory.
     #[arg(long, env = "OBELUS_DATA")]
     data: PathBuf,
-    /// sqlite:PATH or postgres://…; by default the file in the data directory.
-    #[arg(long, env = "OBELUS_DATABASE", hide_env_values = true)]
-    database: Option<String>,
     #[arg(long, default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
     /// How browsers see it: https://HOST, or http://localhost:PORT.
@@ -29,11 +25,8 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    let Arguments { data, database, listen, origin, proxy, metrics_token } = Arguments::parse();
-    let data = DataDirectory::new(data);
-    let db =
-        obelus_store::connect(&database.unwrap_or_else(|| format!("sqlite:{}", data.database().display()))).await?;
-    db.migrate().await?;
+    let Arguments { data, listen, origin, proxy, metrics_token } = Arguments::parse();
+    let work = Arc::new(obelus_casework::open::open(&data).await?);
     let settings = Settings { listen, origin, proxy, metrics_token };
-    run(Deps { db, data, clock: Arc::new(SystemClock), settings }, stop_signal()?).await
+    run(Deps { work, settings }, stop_signal()?).await
 }

@@ -24,6 +24,7 @@ pub(crate) struct Layout {
     pub(crate) crumbs: Vec<Crumb>,
     pub(crate) may_manage_people: bool,
     pub(crate) may_read_audit: bool,
+    pub(crate) may_read_cases: bool,
 }
 
 impl Layout {
@@ -37,6 +38,7 @@ impl Layout {
             crumbs: Vec::new(),
             may_manage_people: false,
             may_read_audit: false,
+            may_read_cases: false,
         }
     }
 
@@ -45,6 +47,11 @@ impl Layout {
         let crumbs = crumbs.iter().map(|(path, name)| Crumb { path, name }).collect();
         Self { crumbs, ..self }
     }
+}
+
+/// A word of the machine, such as `impact_assessed`, for people.
+pub(crate) fn words(name: &str) -> String {
+    name.replace('_', " ")
 }
 
 /// A time for people, such as `22 November 2026, 10:31 UTC`.

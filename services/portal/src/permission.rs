@@ -8,6 +8,9 @@ pub(crate) const READ_AUDIT: Action = Action::ReadAudit;
 /// To invite people, and to let them in or not.
 pub(crate) const MANAGE_PEOPLE: Action = Action::ManagePeople;
 
+/// To see which cases there are, and how they stand.
+pub(crate) const READ_CASE: Action = Action::ReadCase;
+
 /// The rules in force.
 #[derive(Debug)]
 pub(crate) struct Permissions {

@@ -9,6 +9,8 @@ use actix_web::{
     },
 };
 use askama::Template;
+use obelus_casework::NotThere;
+use obelus_policy::Refusal;
 
 use crate::{page::Layout, shown::Shown};
 
@@ -143,6 +145,28 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// What the rules of cases say to somebody: what they forbid, what is not there, what cannot be done now. Anything else is
+    /// our fault.
+    pub(crate) fn of_case(error: anyhow::Error) -> Self {
+        if let Some(refusal) = error.downcast_ref::<Refusal>() {
+            return Self::forbidden(format!("{refusal}."));
+        }
+        if let Some(missing) = error.downcast_ref::<NotThere>() {
+            return Self::not_found(format!("{missing}."));
+        }
+        let said =
+            error.downcast_ref::<String>().cloned().or(error.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        let moved = error
+            .downcast_ref()
+            .filter(|store| matches!(store, obelus_store::Error::State { .. } | obelus_store::Error::Exists { .. }));
+        match said.or(moved.map(ToString::to_string)) {
+            Some(said) => Self::conflict(format!("{said}.")),
+            None => error.into(),
+        }
+    }
+}
+
 // Whatever fails inside is told to the log and not to the client.
 impl From<anyhow::Error> for Problem {
     fn from(error: anyhow::Error) -> Self {
@@ -174,7 +198,7 @@ pub(crate) fn wants_page(request: &HttpRequest) -> bool {
 /// Enough of a path to know it by. Of a link that works once the token is left out, for the answer may be kept somewhere.
 fn shortened(path: &str) -> String {
     let shown: String = path.chars().take(200).collect();
-    for before in ["/setup/", "/invite/", "/reset/"] {
+    for before in ["/setup/", "/invite/", "/reset/", "/open/"] {
         if shown.starts_with(before) {
             return format!("{before}…");
         }

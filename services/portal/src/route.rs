@@ -80,6 +80,11 @@ impl Route {
         Self { fresh: true, ..self }
     }
 
+    /// With a body of at most so many bytes.
+    pub(crate) fn of_bytes(self, body_bytes: usize) -> Self {
+        Self { body_bytes, ..self }
+    }
+
     /// Whether calling it may change something.
     pub fn is_unsafe(&self) -> bool {
         !self.method.is_safe()

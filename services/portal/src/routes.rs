@@ -1,19 +1,25 @@
 //! Every address there is, and who may call it. Where two fit, the first answers.
 
+use obelus_policy::Action;
+
 use crate::{
     log_file,
     pages::{
-        account, audit, certificates, chosen_password, home, log, monitor, people, sessions, setup, sign_in, step_up,
+        account, audit, cases, certificates, chosen_password, home, log, monitor, people, requests, sessions, setup,
+        sign_in, step_up,
     },
-    permission::{MANAGE_PEOPLE, READ_AUDIT},
+    permission::{MANAGE_PEOPLE, READ_AUDIT, READ_CASE},
     route::{
         Route,
-        Who::{May, Monitor, Public, SignedIn},
+        Who::{May, Monitor, Public, Requester, SignedIn},
     },
     static_file,
 };
 
-/// The table.
+/// A pasted text is at most a mebibyte, and grows when a form is written for the way.
+const LARGEST_REQUEST: usize = 4 << 20;
+
+/// The table. Acts in a case are asked for by their roles here, and once more on the case itself.
 pub fn routes() -> Vec<Route> {
     vec![
         Route::get("/", Public, home::show),
@@ -29,6 +35,31 @@ pub fn routes() -> Vec<Route> {
         Route::get("/log/{index}", Public, log::entry),
         Route::get("/log-files/checkpoint", Public, log_file::checkpoint),
         Route::get("/log-files/tile/{path:.*}", Public, log_file::tile),
+        Route::get("/request/new", Public, requests::form),
+        Route::post("/request/new", Public, requests::file).of_bytes(LARGEST_REQUEST),
+        Route::get("/open/{reference}", Public, requests::entrance),
+        Route::post("/open/{reference}", Public, requests::send_link),
+        Route::get("/open/{reference}/{token}", Public, requests::link),
+        Route::post("/open/{reference}/{token}", Public, requests::enter),
+        Route::get("/r/{reference}", Requester, requests::show),
+        Route::get("/r/{reference}/receipt", Requester, requests::receipt),
+        Route::post("/r/{reference}/answer", Requester, requests::answer),
+        Route::post("/r/{reference}/withdraw", Requester, requests::withdraw),
+        Route::get("/cases", May(READ_CASE), cases::list),
+        Route::get("/cases/{reference}", SignedIn, cases::show),
+        Route::post("/cases/{reference}/ask", May(Action::Ask), cases::ask),
+        Route::post("/cases/{reference}/answer", SignedIn, cases::answer),
+        Route::post("/cases/{reference}/sources", May(Action::MatchSources), cases::match_sources),
+        Route::post("/cases/{reference}/triage", May(Action::Triage), cases::triage),
+        Route::post("/cases/{reference}/partially", May(Action::GrantPartially), cases::partially),
+        Route::post("/cases/{reference}/suppress", May(Action::Suppress), cases::suppress),
+        Route::post("/cases/{reference}/approve", May(Action::Approve), cases::approve).fresh(),
+        Route::post("/cases/{reference}/refuse", May(Action::Refuse), cases::refuse).fresh(),
+        Route::post("/cases/{reference}/extend", May(Action::Extend), cases::extend),
+        Route::post("/cases/{reference}/hold", May(Action::Hold), cases::hold),
+        Route::post("/cases/{reference}/release", May(Action::Release), cases::release).fresh(),
+        Route::post("/cases/{reference}/undo", May(Action::Undo), cases::undo).fresh(),
+        Route::post("/cases/{reference}/duplicate", May(Action::MarkDuplicate), cases::duplicate),
         Route::get("/setup/{token}", Public, setup::form),
         Route::post("/setup/{token}", Public, setup::set_up),
         Route::get("/invite/{token}", Public, chosen_password::invite_form),

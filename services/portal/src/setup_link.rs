@@ -18,8 +18,8 @@ const WORKS_FOR_US: i64 = 24 * 3_600_000_000;
 /// # Errors
 /// When the database fails.
 pub async fn setup_link(deps: &Deps) -> anyhow::Result<Option<String>> {
-    let (now, token) = (deps.clock.now(), Token::random()?);
-    let write = deps.db.write().await?;
+    let (now, token) = (deps.work.clock.now(), Token::random()?);
+    let write = deps.work.db.write().await?;
     if accounts::any(&write).await? {
         return Ok(None);
     }

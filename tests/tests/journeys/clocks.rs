@@ -21,7 +21,7 @@ fn a_request_says_by_when_it_must_be_answered_and_by_which_file() {
     let sources = here.panel();
     let (reference, clocks) = filed(&here, "gdpr-art17", &sources[0]);
     let file = include_str!("../../../policies/regimes/gdpr-art17.toml");
-    assert_eq!((&clocks["version"], &clocks["sha256"]), (&json!(1), &json!(Digest::sha256(file).to_string())));
+    assert_eq!((&clocks["version"], &clocks["sha256"]), (&json!(2), &json!(Digest::sha256(file).to_string())));
     let [answer] = clocks["running"].as_array().unwrap().as_slice() else { panic!("{clocks}") };
     assert_eq!(answer["clock"], "answer");
     let (statutory, safe) = (answer["statutory"].as_str().unwrap(), answer["conservative"].as_str().unwrap());

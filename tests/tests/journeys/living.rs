@@ -264,6 +264,8 @@ pub async fn at(here: &Installation, clock: Arc<ManualClock>) -> Deps {
         threads: 1,
         passphrase_file: None,
         time_zone: None,
+        contact: None,
+        smtp: None,
     };
     Deps {
         db: obelus_store::connect_sqlite(&data.database()).await.unwrap(),

@@ -40,6 +40,8 @@ pub async fn house(database: &TestDatabase, folder: &TempDir) -> (Arc<Deps>, Arc
         threads: 1,
         passphrase_file: None,
         time_zone: None,
+        contact: None,
+        smtp: None,
     };
     let clock = Arc::new(ManualClock::new(NOON.parse().unwrap()));
     let (db, now) = (database.db.clone(), clock.now());

@@ -31,6 +31,8 @@ fn installation_on(db: Db, folder: &TempDir) -> Arc<Deps> {
         threads: 1,
         passphrase_file: None,
         time_zone: None,
+        contact: None,
+        smtp: None,
     };
     Arc::new(Deps { db, data, keys, clock: Arc::new(SystemClock), settings, log: Sequencer::default() })
 }

@@ -34,6 +34,8 @@ pub struct Regime {
     pub articles: Vec<String>,
     /// Who has looked at it.
     pub review: String,
+    /// Who takes complaints about how a request is treated, where the law names somebody.
+    pub complaints_to: Option<String>,
     /// Its days off.
     pub calendar: Calendar,
     /// Its clocks.
@@ -67,6 +69,7 @@ struct File {
     title: String,
     articles: Vec<String>,
     review: String,
+    complaints_to: Option<String>,
     calendar: String,
     #[serde(default)]
     clock: Vec<Row>,
@@ -148,8 +151,8 @@ impl Regime {
             return Err(refuse("it has neither a clock nor a standing duty".to_owned()));
         }
         let dispute_window = file.dispute_window.as_ref().map(Period::read).transpose().map_err(refuse)?;
-        let File { name, version, title, articles, review, standing, .. } = file;
-        Ok(Self { name, version, title, articles, review, calendar, clocks, dispute_window, standing })
+        let File { name, version, title, articles, review, complaints_to, standing, .. } = file;
+        Ok(Self { name, version, title, articles, review, complaints_to, calendar, clocks, dispute_window, standing })
     }
 
     /// A clock by name.

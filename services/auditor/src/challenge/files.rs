@@ -9,18 +9,15 @@ use std::{
 use anyhow::{Context as _, Result};
 use obelus_core::Digest;
 use obelus_ledger::{
-    bundle::{Bundle, Place},
+    bundle::Bundle,
     canonical,
     statement::{BlindChallenge as Deposited, BlindChallengeResult, Predicate},
 };
-use obelus_store::{
-    blind_challenges::{self, BlindChallenge},
-    log,
-};
+use obelus_store::blind_challenges::{self, BlindChallenge};
 
 use super::stored;
 use crate::standing;
-use obelus_casework::{Deps, durable::write_durably, exhibits, transparency};
+use obelus_casework::{Deps, durable::write_durably, exhibits};
 
 /// The files of a challenge beside each other, each named after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,12 +75,7 @@ async fn write<P: Predicate>(deps: &Deps, path: &Path, digest: &Digest) -> Resul
             return Ok(None);
         }
     }
-    let index = log::index_of(&deps.db, digest).await?;
-    let index = index.with_context(|| format!("the statement {digest} is not in the log"))?;
-    let mut proofs = transparency::prove(deps, &[index]).await?;
-    let place = Place { index, path: proofs.paths.pop().context("one leaf has one path")? };
-    let envelope = exhibits::envelope(deps, digest).await?;
-    let bytes = canonical::to_bytes(&exhibits::bundle(deps, P::ROLE, envelope, &place, &proofs.note)?)?;
+    let bytes = exhibits::bundled::<P>(deps, digest).await?;
     write_durably(path, &bytes)?;
     standing::objection(deps, &bytes, None)
 }

@@ -1,11 +1,11 @@
-//! `obelus serve`: the portal and the worker in one process, until it is told to stop. Each has threads of its own: a
+//! `obelus serve`: the portal, the post and the worker in one process, until it is told to stop. Portal and worker has threads of its own: a
 //! verification must not keep a page waiting.
 
 use std::{sync::Arc, thread};
 
 use anyhow::{Context as _, Result, anyhow};
 use obelus_auditor::living;
-use obelus_casework::Deps;
+use obelus_casework::{Deps, open, post::Post};
 use obelus_portal as portal;
 use tokio::sync::watch;
 
@@ -36,12 +36,14 @@ pub async fn run(deps: &Deps, serve: &Serve) -> Result<Answer> {
             by_signal.send_replace(true);
         }
     });
-    let (db, data, clock) = (deps.db.clone(), deps.data.clone(), Arc::clone(&deps.clock));
-    let of_portal = portal::Deps { db, data, clock, settings };
+    let work = Arc::new(open::open(deps.data.root()).await?);
+    let of_portal = portal::Deps { work, settings };
+    let post = Post::open(deps)?;
     let (ended, until) = (Arc::clone(&stop), stopped.clone());
     let pages = thread::Builder::new().name("portal".to_owned()).spawn(move || -> Result<()> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        let served = runtime.block_on(portal::run(of_portal, until));
+        let letters = until.clone();
+        let (served, ()) = runtime.block_on(async { tokio::join!(portal::run(of_portal, until), post.run(letters)) });
         // Without pages nobody would see what the worker does.
         ended.send_replace(true);
         served

@@ -41,7 +41,7 @@ pub(crate) async fn change_password(call: Call) -> Answer {
     let person = call.person()?;
     let mut errors = FieldErrors::default();
     let chosen = chosen_password::read(&call, &person.name, &mut errors);
-    let account = accounts::get(&call.portal.deps.db, person.id).await?.ok_or_else(Problem::not_signed_in)?;
+    let account = accounts::get(&call.portal.deps.work.db, person.id).await?.ok_or_else(Problem::not_signed_in)?;
     if !step_up::is_password_of(&call, person.id, &person.name, call.fields.get("password")).await? {
         errors.add("password", "The password that you have now is wrong. Try again");
     }
@@ -49,7 +49,7 @@ pub(crate) async fn change_password(call: Call) -> Answer {
         return call.show_again(&page(&call, errors, false)?);
     };
     let hash = call.portal.passwords.hash(chosen).await?;
-    let (write, now) = (call.portal.deps.db.write().await?, call.now());
+    let (write, now) = (call.portal.deps.work.db.write().await?, call.now());
     match accounts::replace_password(&write, person.id, &account.password_hash, &hash).await {
         Err(obelus_store::Error::State { .. }) => {
             return Err(Problem::conflict("The password was changed elsewhere. Sign in with that one."));

@@ -37,9 +37,9 @@ pub(crate) async fn show(call: Call) -> Answer {
     let subject = subject.trim();
     // A subject never has a NUL, and PostgreSQL takes none.
     let found = match subject {
-        "" => audit::page(&call.portal.deps.db, None, after, EVENTS_PER_PAGE + 1).await?,
+        "" => audit::page(&call.portal.deps.work.db, None, after, EVENTS_PER_PAGE + 1).await?,
         subject if subject.contains('\0') => Vec::new(),
-        subject => audit::page(&call.portal.deps.db, Some(subject), after, EVENTS_PER_PAGE + 1).await?,
+        subject => audit::page(&call.portal.deps.work.db, Some(subject), after, EVENTS_PER_PAGE + 1).await?,
     };
     let mut events: Vec<Line> = found.into_iter().map(line).collect();
     let more = events.len() as u64 > EVENTS_PER_PAGE;

@@ -109,7 +109,7 @@ impl Standing {
 pub(crate) async fn list(call: Call) -> Answer {
     let (after, now) = (call.query("after"), call.now());
     let after = Some(after.as_str()).filter(|after| is_name(after));
-    let mut rows = certificates::page(&call.portal.deps.db, after, CERTIFICATES_PER_PAGE + 1).await?;
+    let mut rows = certificates::page(&call.portal.deps.work.db, after, CERTIFICATES_PER_PAGE + 1).await?;
     let more = rows.len() as u64 > CERTIFICATES_PER_PAGE;
     rows.truncate(CERTIFICATES_PER_PAGE as usize);
     let next = rows.last().filter(|_| more).map(|row| format!("/certificates?after={}", row.id));
@@ -127,7 +127,7 @@ pub(crate) async fn show(call: Call) -> Answer {
     let row = certificate(&call).await?;
     let now = call.now();
     // What is being looked at is said by the incident too, should the row lag behind.
-    let open = incidents::open_of(&call.portal.deps.db, &row.id).await?.is_some();
+    let open = incidents::open_of(&call.portal.deps.work.db, &row.id).await?.is_some();
     let standing = match Standing::of(&row, now) {
         Standing { word: "valid", .. } if open => {
             Standing::of(&Certificate { status: CertificateStatus::Suspended, ..row.clone() }, now)
@@ -172,7 +172,7 @@ pub(crate) async fn download(call: Call) -> Answer {
 
 /// A file of a certificate, beside its bundle.
 fn path_of(call: &Call, row: &Certificate, end: &str) -> Result<PathBuf, Problem> {
-    let bundle = call.portal.deps.data.resolve(&row.path).map_err(anyhow::Error::from)?;
+    let bundle = call.portal.deps.work.data.resolve(&row.path).map_err(anyhow::Error::from)?;
     Ok(bundle.with_file_name(format!("{}{end}", row.id)))
 }
 
@@ -182,7 +182,7 @@ async fn certificate(call: &Call) -> Result<Certificate, Problem> {
         Problem::not_found("There is no certificate of this name here. Check the name; it looks like CT-2026-000001.")
     };
     let id = Some(call.part("id")).filter(|id| is_name(id)).ok_or_else(missing)?;
-    certificates::get(&call.portal.deps.db, id).await?.ok_or_else(missing)
+    certificates::get(&call.portal.deps.work.db, id).await?.ok_or_else(missing)
 }
 
 /// Whether text has the form of a certificate's name, so that it is also the name of a file and nothing else.

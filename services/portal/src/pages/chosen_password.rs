@@ -48,7 +48,7 @@ pub(crate) async fn reset(call: Call) -> Answer {
 }
 
 async fn form(call: Call, purpose: Purpose) -> Answer {
-    let link = one_time_links::open(&call.portal.deps.db, &token_hash(&call)?, purpose, call.now()).await?;
+    let link = one_time_links::open(&call.portal.deps.work.db, &token_hash(&call)?, purpose, call.now()).await?;
     let link = link.ok_or_else(Problem::link_is_over)?;
     call.show(&page(&call, &link.subject, FieldErrors::default())?)
 }
@@ -60,7 +60,7 @@ fn page(call: &Call, name: &str, errors: FieldErrors) -> Result<ChosenPasswordPa
 
 async fn choose(call: Call, purpose: Purpose) -> Answer {
     let token = token_hash(&call)?;
-    let (db, now) = (&call.portal.deps.db, call.now());
+    let (db, now) = (&call.portal.deps.work.db, call.now());
     // Before the password is hashed: a stranger's link costs us nothing.
     let link = one_time_links::open(db, &token, purpose, now).await?.ok_or_else(Problem::link_is_over)?;
     let mut errors = FieldErrors::default();

@@ -50,7 +50,7 @@ struct EntryPage {
 
 /// What was published last: the note and its size. None when nothing was.
 async fn published(call: &Call) -> Result<Option<(String, u64)>, Problem> {
-    let path = checkpoint_path(&call.portal.deps.data);
+    let path = checkpoint_path(&call.portal.deps.work.data);
     let bytes = match tokio::fs::read(&path).await {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         other => other.with_context(|| format!("cannot read {}", path.display()))?,
@@ -69,7 +69,7 @@ pub(crate) async fn show(call: Call) -> Answer {
     // The newest first; `before` is the first index of the page before.
     let before = call.query("before").parse::<u64>().map_or(size, |before| before.min(size));
     let from = before.saturating_sub(ENTRIES_PER_PAGE);
-    let leaves = log::leaves(&call.portal.deps.db, from..before).await?;
+    let leaves = log::leaves(&call.portal.deps.work.db, from..before).await?;
     let line = |leaf: log::Leaf| EntryLine { index: leaf.index, statement: leaf.statement.to_string() };
     let entries = leaves.into_iter().rev().map(line).collect();
     let older = (from > 0).then(|| format!("/log?before={from}"));
@@ -86,8 +86,8 @@ pub(crate) async fn entry(call: Call) -> Answer {
     if index >= size {
         return Err(missing());
     }
-    let leaf = log::leaf(&call.portal.deps.db, index).await?.ok_or_else(missing)?;
-    let data = call.portal.deps.data.clone();
+    let leaf = log::leaf(&call.portal.deps.work.db, index).await?.ok_or_else(missing)?;
+    let data = call.portal.deps.work.data.clone();
     let proof = tokio::task::spawn_blocking(move || inclusion_proof(&data, index, size)).await;
     let path = proof.context("the proof was not finished")??.ok_or_else(missing)?;
     let layout = call.layout(&format!("Log entry {index}"))?.under(&[("/log", "Transparency log")]);

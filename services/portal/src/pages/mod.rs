@@ -3,12 +3,14 @@
 
 pub(crate) mod account;
 pub(crate) mod audit;
+pub(crate) mod cases;
 pub(crate) mod certificates;
 pub(crate) mod chosen_password;
 pub(crate) mod home;
 pub(crate) mod log;
 pub(crate) mod monitor;
 pub(crate) mod people;
+pub(crate) mod requests;
 pub(crate) mod sessions;
 pub(crate) mod setup;
 pub(crate) mod sign_in;

@@ -12,7 +12,7 @@ pub(crate) async fn health(_: Call) -> Answer {
 
 /// `/ready`: so does the database.
 pub(crate) async fn ready(call: Call) -> Answer {
-    match accounts::any(&call.portal.deps.db).await {
+    match accounts::any(&call.portal.deps.work.db).await {
         Ok(_) => Ok(text("ready\n".to_owned())),
         Err(error) => {
             tracing::warn!("not ready: {error}");

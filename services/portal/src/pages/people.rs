@@ -66,7 +66,7 @@ struct LinkPage {
 
 /// `GET /settings/people`.
 pub(crate) async fn show(call: Call) -> Answer {
-    let (db, own) = (&call.portal.deps.db, call.person()?.id);
+    let (db, own) = (&call.portal.deps.work.db, call.person()?.id);
     let accounts = accounts::list(db).await?;
     let state = |id| match accounts.iter().find(|account| account.person == id) {
         None => State::WithoutAccount,
@@ -108,7 +108,7 @@ pub(crate) async fn invite(call: Call) -> Answer {
         errors.add("role", "Choose at least one of the roles");
     }
     let Some(name) = name.filter(|_| errors.is_empty()) else { return call.show_again(&invite_page(&call, errors)?) };
-    let (write, now) = (call.portal.deps.db.write().await?, call.now());
+    let (write, now) = (call.portal.deps.work.db.write().await?, call.now());
     if let Some(person) = persons::named(&write, name).await?
         && accounts::get(&write, person.id).await?.is_some()
     {
@@ -130,7 +130,7 @@ pub(crate) async fn invite(call: Call) -> Answer {
 /// `POST /settings/people/{id}/link`: for somebody who has lost the password, or the invitation.
 pub(crate) async fn new_link(call: Call) -> Answer {
     let admin = call.person()?;
-    let (write, now) = (call.portal.deps.db.write().await?, call.now());
+    let (write, now) = (call.portal.deps.work.db.write().await?, call.now());
     let person = person(&call, &write).await?;
     let (purpose, done) = match accounts::get(&write, person.id).await? {
         Some(_) => (Purpose::Reset, "offer_reset"),
@@ -155,7 +155,7 @@ async fn link(call: &Call, write: Write, purpose: Purpose, name: &str) -> Answer
 /// `POST /settings/people/{id}/disable`: their sessions end.
 pub(crate) async fn disable(call: Call) -> Answer {
     let admin = call.person()?;
-    let (write, now) = (call.portal.deps.db.write().await?, call.now());
+    let (write, now) = (call.portal.deps.work.db.write().await?, call.now());
     let person = person(&call, &write).await?;
     if person.id == admin.id {
         return Err(Problem::forbidden("Nobody locks themselves out. Ask another admin."));
@@ -173,7 +173,7 @@ pub(crate) async fn disable(call: Call) -> Answer {
 /// `POST /settings/people/{id}/enable`.
 pub(crate) async fn enable(call: Call) -> Answer {
     let admin = call.person()?;
-    let (write, now) = (call.portal.deps.db.write().await?, call.now());
+    let (write, now) = (call.portal.deps.work.db.write().await?, call.now());
     let person = person(&call, &write).await?;
     accounts::get(&write, person.id).await?.ok_or_else(no_account)?;
     if accounts::enable(&write, person.id).await? {

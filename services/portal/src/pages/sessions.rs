@@ -41,7 +41,7 @@ pub(crate) async fn show(call: Call) -> Answer {
         expires: page::time(session.expires_at.0),
         is_this: session.token_hash == this,
     };
-    let found = sessions::of_person(&call.portal.deps.db, person.id, call.now()).await?;
+    let found = sessions::of_person(&call.portal.deps.work.db, person.id, call.now()).await?;
     let layout = call.form_layout("Where you are signed in")?.under(&[("/account", "Your account")]);
     call.show(&SessionsPage { layout, sessions: found.into_iter().map(line).collect() })
 }
@@ -49,7 +49,7 @@ pub(crate) async fn show(call: Call) -> Answer {
 /// `POST /settings/sessions`: ends one, or all others.
 pub(crate) async fn revoke(call: Call) -> Answer {
     let person = call.person()?;
-    let (write, now) = (call.portal.deps.db.write().await?, call.now());
+    let (write, now) = (call.portal.deps.work.db.write().await?, call.now());
     let this = person.session.token_hash.0;
     match call.fields.get("session") {
         "others" => {

@@ -35,7 +35,7 @@ pub(crate) fn token_hash(call: &Call) -> Result<Digest, Problem> {
 
 /// `GET /setup/{token}`.
 pub(crate) async fn form(call: Call) -> Answer {
-    let db = &call.portal.deps.db;
+    let db = &call.portal.deps.work.db;
     let link = one_time_links::open(db, &token_hash(&call)?, Purpose::Setup, call.now()).await?;
     if link.is_none() || accounts::any(db).await? {
         return Err(Problem::link_is_over());
@@ -52,7 +52,7 @@ fn page(call: &Call, errors: FieldErrors) -> Result<SetupPage, Problem> {
 /// `POST /setup/{token}`.
 pub(crate) async fn set_up(call: Call) -> Answer {
     let token = token_hash(&call)?;
-    let (db, now) = (&call.portal.deps.db, call.now());
+    let (db, now) = (&call.portal.deps.work.db, call.now());
     // Before the password is hashed: a stranger's link costs us nothing.
     one_time_links::open(db, &token, Purpose::Setup, now).await?.ok_or_else(Problem::link_is_over)?;
     let mut errors = FieldErrors::default();

@@ -60,7 +60,7 @@ pub(crate) async fn sign_in(call: Call) -> Answer {
     }
     match person_of(&call, name.trim(), password).await? {
         Some((person, hash)) => {
-            let db = &call.portal.deps.db;
+            let db = &call.portal.deps.work.db;
             let (write, now) = (db.write().await?, call.now());
             // The password may have been changed, and its sessions ended, while this one was compared.
             let account = accounts::get(&write, person.id).await?;
@@ -87,7 +87,7 @@ pub(crate) async fn sign_in(call: Call) -> Answer {
 /// The person whose name and password these are, and the hash that was compared; none when there is none, or they are not
 /// to be let in.
 async fn person_of(call: &Call, name: &str, password: &str) -> Result<Option<(persons::Person, String)>, Problem> {
-    let db = &call.portal.deps.db;
+    let db = &call.portal.deps.work.db;
     // Some text that no name can be is refused by a database; it costs the same time.
     let person = match crate::form::person_name(name) {
         Ok(name) => persons::named(db, name).await?,
@@ -115,7 +115,8 @@ pub(crate) async fn begin(call: &Call, write: &Write, person: i64) -> Result<Tok
     Ok(token)
 }
 
-fn user_agent(call: &Call) -> String {
+/// What the browser calls itself, shortened.
+pub(crate) fn user_agent(call: &Call) -> String {
     let header = call.request.headers().get(actix_web::http::header::USER_AGENT);
     let text = header.and_then(|value| value.to_str().ok()).unwrap_or_default();
     text.chars().take(USER_AGENT_CHARACTERS).collect()
@@ -133,7 +134,7 @@ pub(crate) fn signed_in(call: &Call, session: Token, next: &str) -> HttpResponse
 /// `POST /sign-out`.
 pub(crate) async fn sign_out(call: Call) -> Answer {
     let person = call.person()?;
-    let (write, now) = (call.portal.deps.db.write().await?, call.now());
+    let (write, now) = (call.portal.deps.work.db.write().await?, call.now());
     sessions::revoke(&write, &person.session.token_hash.0, now).await?;
     audit::append(&write, now, &person.name, "sign_out", &person.name, "{}").await?;
     write.commit().await?;

@@ -41,7 +41,7 @@ pub(crate) async fn step_up(call: Call) -> Answer {
         errors.add("password", "The password is wrong. Try again");
         return show(&call, errors, next);
     }
-    let (write, now) = (call.portal.deps.db.write().await?, call.now());
+    let (write, now) = (call.portal.deps.work.db.write().await?, call.now());
     if !sessions::step_up(&write, &person.session.token_hash.0, now).await? {
         return Err(Problem::not_signed_in());
     }
@@ -55,7 +55,7 @@ pub(crate) async fn is_password_of(call: &Call, id: i64, name: &str, password: &
     if !call.portal.limits.allow_account(name) {
         return Err(Problem::too_often());
     }
-    let account = accounts::get(&call.portal.deps.db, id).await?;
+    let account = accounts::get(&call.portal.deps.work.db, id).await?;
     let hash = account.map(|account| account.password_hash);
     Ok(call.portal.passwords.is(password.to_owned(), hash.as_deref()).await?)
 }

@@ -75,6 +75,7 @@ async fn check(house: &House, role: Option<&str>, session: Option<&Token>, stale
         let page =
             if route.is_unsafe() { browser.post(&path(&route), &[]).await } else { browser.get(&path(&route)).await };
         let leads_to = match fate {
+            Fate::NotSignedIn if route.who == Who::Requester => "/open/",
             Fate::NotSignedIn => "/sign-in",
             Fate::PasswordNeeded => "/step-up",
             _ => continue,

@@ -40,7 +40,7 @@ async fn the_set_up_link_makes_one_admin_and_is_over() {
         other.get("/sign-in").await.is(200);
         other.post(path, &[("name", "eve"), ("new_password", PASSWORD), ("again", PASSWORD)]).await.is(410);
         assert_eq!(setup_link(&house.deps).await.unwrap(), None);
-        let events = audit::page(&house.deps.db, Some("ana"), 0, 10).await.unwrap();
+        let events = audit::page(&house.deps.work.db, Some("ana"), 0, 10).await.unwrap();
         assert_eq!(events.iter().map(|event| event.action.as_str()).collect::<Vec<_>>(), ["set_up"]);
     })
     .await;

@@ -30,11 +30,11 @@ pub const SOURCE: &str = "<b>anna</b>\u{202e}";
 
 /// A certificate that is valid for an hour, and whose files lie where they must.
 pub async fn certificate(house: &House) -> Certificate {
-    let write = house.deps.db.write().await.unwrap();
+    let write = house.deps.work.db.write().await.unwrap();
     let request = struck_request(house, &write).await;
     let certificate = issue(&write, house.now(), &request).await;
     write.commit().await.unwrap();
-    let folder = house.deps.data.certificates();
+    let folder = house.deps.work.data.certificates();
     fs::create_dir_all(&folder).unwrap();
     for end in [".pdf", ".json", ".evidence.json", ".tlog-proof", ".rowproof.json"] {
         let name = format!("{}{end}", certificate.id);
@@ -156,7 +156,7 @@ async fn issue(write: &Write, now: Timestamp, request: &str) -> Certificate {
 
 /// A log of `size` entries, with its tiles and a note that nobody has signed. Gives the hashes of the leaves.
 pub async fn log(house: &House, size: u64) -> Vec<Digest> {
-    let write = house.deps.db.write().await.unwrap();
+    let write = house.deps.work.db.write().await.unwrap();
     let mut leaves = Vec::new();
     for index in 0..size {
         let body = format!("{{\"entry\":{index}}}").into_bytes();
@@ -170,14 +170,14 @@ pub async fn log(house: &House, size: u64) -> Vec<Digest> {
     let new = Head { size, root, note: note.clone().into_bytes() };
     log::append(&write, &leaves, &old, &new).await.unwrap();
     write.commit().await.unwrap();
-    let folder = house.deps.data.log();
+    let folder = house.deps.work.data.log();
     for (id, hashes) in TileEdge::default().grow(hashes.iter().copied()).tiles() {
         let path = folder.join(id.to_string());
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, tile::hash_bytes(hashes)).unwrap();
     }
     fs::write(folder.join("checkpoint"), note).unwrap();
-    fs::create_dir_all(house.deps.data.keys()).unwrap();
-    fs::write(house.deps.data.keys().join("log"), "a private key").unwrap();
+    fs::create_dir_all(house.deps.work.data.keys()).unwrap();
+    fs::write(house.deps.work.data.keys().join("log"), "a private key").unwrap();
     hashes
 }

@@ -46,7 +46,7 @@ async fn every_field_of_every_form_takes_any_text() {
         let service = house.service().await;
         for text in TEXTS {
             for route in routes() {
-                let person = house.deps.db.clone();
+                let person = house.deps.work.db.clone();
                 let id = match obelus_store::persons::named(&person, "mallory").await.unwrap() {
                     Some(person) => person.id,
                     None => house.person("mallory", &["admin", "auditor"]).await,

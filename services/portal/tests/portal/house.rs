@@ -9,6 +9,10 @@ use actix_web::{
     dev::{Service, ServiceResponse},
     test,
 };
+use obelus_casework::{
+    keyring::{Keyring, Passphrase},
+    transparency::Sequencer,
+};
 use obelus_core::{Clock as _, DataDirectory, ManualClock, Timestamp};
 use obelus_portal::{Deps, Portal, Settings, Token, app};
 use obelus_store::{
@@ -47,7 +51,21 @@ impl House {
             metrics_token: None,
         };
         let (db, data) = (database.db.clone(), DataDirectory::new(directory.path()));
-        let deps = Deps { db, data, clock: clock.clone(), settings };
+        let passphrase = || Passphrase::find(None, None, &data.keys());
+        Keyring::create(&data.keys(), passphrase()).unwrap();
+        let keys = Keyring::open(&data.keys(), passphrase()).unwrap();
+        let of_installation = obelus_casework::Settings {
+            operator: "tests".to_owned(),
+            log_origin: "log.example/obelus".to_owned(),
+            threads: 1,
+            passphrase_file: None,
+            time_zone: None,
+            contact: None,
+            smtp: None,
+        };
+        let log = Sequencer::default();
+        let work = obelus_casework::Deps { db, data, keys, clock: clock.clone(), settings: of_installation, log };
+        let deps = Deps { work: Arc::new(work), settings };
         let portal = Arc::new(Portal::new(deps.clone()).await.unwrap());
         Self { deps, portal, clock, _directory: directory }
     }
@@ -72,7 +90,7 @@ impl House {
 
     /// Somebody with these roles and an account whose password nobody knows.
     pub async fn person(&self, name: &str, roles: &[&str]) -> i64 {
-        let write = self.deps.db.write().await.unwrap();
+        let write = self.deps.work.db.write().await.unwrap();
         let mut id = None;
         for role in roles {
             id = Some(persons::add(&write, name, role, self.now()).await.unwrap().id);
@@ -88,7 +106,7 @@ impl House {
         let (token, now) = (Token::random().unwrap(), self.now());
         let expires_at = Timestamp::from_micros(now.as_micros() + 12 * 60 * MINUTE_US);
         let (token_hash, holder, user_agent) = (token.hash(), Holder::Person(person), "a test".to_owned());
-        let write = self.deps.db.write().await.unwrap();
+        let write = self.deps.work.db.write().await.unwrap();
         sessions::begin(&write, NewSession { token_hash, holder, expires_at, user_agent }, now).await.unwrap();
         write.commit().await.unwrap();
         token

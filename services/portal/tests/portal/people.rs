@@ -48,8 +48,8 @@ async fn somebody_who_is_locked_out_is_out_at_once_and_comes_back_when_let_in() 
         let mut mara = Browser::new(&service);
         mara.get(&link).await;
         mara.post(&link, &[("new_password", PASSWORD), ("again", PASSWORD)]).await.leads_to("/account");
-        let id = obelus_store::persons::named(&house.deps.db, "mara").await.unwrap().unwrap().id;
-        let own = obelus_store::persons::named(&house.deps.db, "ana").await.unwrap().unwrap().id;
+        let id = obelus_store::persons::named(&house.deps.work.db, "mara").await.unwrap().unwrap().id;
+        let own = obelus_store::persons::named(&house.deps.work.db, "ana").await.unwrap().unwrap().id;
         admin.get("/settings/people").await.says("May sign in");
         admin.post(&format!("/settings/people/{own}/disable"), &[]).await.is(403).says("Nobody locks themselves out");
         admin.post("/settings/people/999999/disable", &[]).await.is(404);
@@ -76,7 +76,7 @@ async fn a_lost_password_is_replaced_by_a_link_and_the_old_one_is_over() {
         let mut mara = Browser::new(&service);
         mara.get(&link).await;
         mara.post(&link, &[("new_password", PASSWORD), ("again", PASSWORD)]).await.leads_to("/account");
-        let id = obelus_store::persons::named(&house.deps.db, "mara").await.unwrap().unwrap().id;
+        let id = obelus_store::persons::named(&house.deps.work.db, "mara").await.unwrap().unwrap().id;
         let link = admin.post(&format!("/settings/people/{id}/link"), &[]).await.is(200).one_time_path();
         assert!(link.starts_with("/reset/"), "{link}");
         // It is no invitation, and no way to set up.

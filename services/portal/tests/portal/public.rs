@@ -33,7 +33,7 @@ async fn a_certificate_is_shown_as_it_stands_today() {
         browser.get("/certificates").await.says(">expired<");
         for (status, word) in [(CertificateStatus::Suspended, ">suspended<"), (CertificateStatus::Revoked, ">revoked<")]
         {
-            let write = house.deps.db.write().await.unwrap();
+            let write = house.deps.work.db.write().await.unwrap();
             certificates::set_status(&write, &row.id, status, house.now()).await.unwrap();
             write.commit().await.unwrap();
             browser.get(&path).await.is(200).says(word);
@@ -67,7 +67,7 @@ async fn the_files_of_a_certificate_are_attachments_and_nothing_else_is_a_file_o
         {
             browser.get(&format!("/c/{}/files/{name}", row.id)).await.is(404);
         }
-        fs::remove_file(house.deps.data.certificates().join(format!("{}.pdf", row.id))).unwrap();
+        fs::remove_file(house.deps.work.data.certificates().join(format!("{}.pdf", row.id))).unwrap();
         browser.get(&format!("/c/{0}/files/{0}.pdf", row.id)).await.is(404);
         browser.get(&format!("/c/{}", row.id)).await.is(200).never_says(".pdf").says(".evidence.json");
     })
@@ -85,10 +85,10 @@ async fn the_log_is_served_exactly_as_it_lies() {
         browser.get("/log/0").await.is(404);
         let hashes = case::log(&house, 300).await;
         let note = browser.get("/log-files/checkpoint").await.is(200);
-        assert_eq!(note.body.as_bytes(), fs::read(house.deps.data.log().join("checkpoint")).unwrap());
+        assert_eq!(note.body.as_bytes(), fs::read(house.deps.work.data.log().join("checkpoint")).unwrap());
         for path in ["tile/0/000", "tile/0/001.p/44", "tile/1/000.p/1"] {
             let page = browser.get(&format!("/log-files/{path}")).await.is(200);
-            let lies = fs::read(house.deps.data.log().join(path)).unwrap();
+            let lies = fs::read(house.deps.work.data.log().join(path)).unwrap();
             assert_eq!(page.body, String::from_utf8_lossy(&lies));
         }
         for path in [

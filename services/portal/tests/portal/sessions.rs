@@ -29,7 +29,7 @@ async fn a_session_from_before_the_sign_in_is_never_gone_on_with() {
             } else {
                 page.is(403);
             }
-            let own = sessions::live(&house.deps.db, &planted.hash(), house.now()).await.unwrap();
+            let own = sessions::live(&house.deps.work.db, &planted.hash(), house.now()).await.unwrap();
             assert!(own.is_none_or(|session| session.person == Some(eve)), "it became somebody else's");
         }
         let mut browser = Browser::new(&service);
@@ -40,7 +40,7 @@ async fn a_session_from_before_the_sign_in_is_never_gone_on_with() {
         browser.post("/sign-in", &[("name", "ana"), ("password", PASSWORD)]).await.leads_to("/account");
         let second = browser.cookies["session"].parse::<Token>().unwrap();
         assert!(!first.is(&second));
-        assert_eq!(sessions::live(&house.deps.db, &first.hash(), house.now()).await.unwrap(), None);
+        assert_eq!(sessions::live(&house.deps.work.db, &first.hash(), house.now()).await.unwrap(), None);
     })
     .await;
 }

@@ -1,0 +1,120 @@
+//! What is done in a case, each by a form on its page; afterwards the page is shown again. Whether somebody may is asked by
+//! the room of cases, on the case. Not here: what plans and takedowns do to a model, which takes the command line.
+
+use anyhow::Result;
+use obelus_casework::{
+    Deps, decision,
+    triage::{self as finding, NotGranted},
+};
+use obelus_store::case_questions::QuestionKind;
+
+use crate::{
+    dispatch::{Call, see_other},
+    problem::Problem,
+    route::Answer,
+};
+
+/// Takes a step and leads back to the case.
+async fn done(call: &Call, step: impl AsyncFnOnce(&Deps, &str, &str) -> Result<()>) -> Answer {
+    let (work, by, reference) = (&call.portal.deps.work, &call.person()?.name, call.part("reference"));
+    step(work, by, reference).await.map_err(Problem::of_case)?;
+    Ok(see_other(&format!("/cases/{reference}")))
+}
+
+/// The words of a field that is a text of several lines: browsers end its lines by CR LF.
+fn text(call: &Call, name: &str) -> String {
+    call.fields.get(name).replace("\r\n", "\n").trim().to_owned()
+}
+
+/// `POST /cases/{reference}/ask`.
+pub(crate) async fn ask(call: Call) -> Answer {
+    let kind = match call.fields.get("kind") {
+        "identity" => QuestionKind::Identity,
+        "scope" => QuestionKind::Scope,
+        _ => return Err(Problem::unreadable("Choose whether you ask who it is or what is meant.")),
+    };
+    let question = text(&call, "question");
+    done(&call, async |work, by, reference| finding::ask(work, by, reference, kind, &question).await).await
+}
+
+/// `POST /cases/{reference}/answer`: one that came by another way.
+pub(crate) async fn answer(call: Call) -> Answer {
+    let answer = text(&call, "answer");
+    done(&call, async |work, by, reference| finding::answer(work, by, reference, &answer).await).await
+}
+
+/// `POST /cases/{reference}/sources`: one id on each line.
+pub(crate) async fn match_sources(call: Call) -> Answer {
+    let ids: Vec<String> =
+        text(&call, "sources").lines().map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).collect();
+    if ids.is_empty() {
+        return Err(Problem::unreadable("Name at least one source, one on each line."));
+    }
+    done(&call, async |work, by, reference| finding::match_sources(work, by, reference, &ids).await).await
+}
+
+/// `POST /cases/{reference}/triage`.
+pub(crate) async fn triage(call: Call) -> Answer {
+    done(&call, async |work, by, reference| finding::triage(work, by, reference).await).await
+}
+
+/// `POST /cases/{reference}/partially`: for the ticked sources it is refused.
+pub(crate) async fn partially(call: Call) -> Answer {
+    let (code, reason) = (call.fields.get("code").to_owned(), text(&call, "reason"));
+    let refused: Vec<NotGranted> = call
+        .fields
+        .all("source")
+        .map(|source| NotGranted { source: source.to_owned(), code: code.clone(), reason: reason.clone() })
+        .collect();
+    done(&call, async |work, by, reference| finding::grant_partially(work, by, reference, &refused).await).await
+}
+
+/// `POST /cases/{reference}/suppress`.
+pub(crate) async fn suppress(call: Call) -> Answer {
+    done(&call, async |work, by, reference| finding::suppress(work, by, reference).await).await
+}
+
+/// `POST /cases/{reference}/approve`: of the plan whose digest the page has shown, and of no other.
+pub(crate) async fn approve(call: Call) -> Answer {
+    let seen = call.fields.get("plan").to_owned();
+    done(&call, async |work, by, reference| {
+        let now = obelus_casework::case::existing(work, reference).await?.plan_digest;
+        let same = now.is_some_and(|digest| digest.to_string() == seen);
+        anyhow::ensure!(same, "The plan is not the one that you have read; read the case again");
+        decision::approve(work, by, reference).await.map(drop)
+    })
+    .await
+}
+
+/// `POST /cases/{reference}/refuse`.
+pub(crate) async fn refuse(call: Call) -> Answer {
+    let (code, reason) = (call.fields.get("code").to_owned(), text(&call, "reason"));
+    done(&call, async |work, by, reference| decision::refuse(work, by, reference, &code, &reason).await).await
+}
+
+/// `POST /cases/{reference}/extend`.
+pub(crate) async fn extend(call: Call) -> Answer {
+    let reasons = text(&call, "reasons");
+    done(&call, async |work, by, reference| decision::extend(work, by, reference, &reasons).await).await
+}
+
+/// `POST /cases/{reference}/hold`.
+pub(crate) async fn hold(call: Call) -> Answer {
+    done(&call, async |work, by, reference| decision::hold(work, by, reference).await.map(drop)).await
+}
+
+/// `POST /cases/{reference}/release`.
+pub(crate) async fn release(call: Call) -> Answer {
+    done(&call, async |work, by, reference| decision::release(work, by, reference).await.map(drop)).await
+}
+
+/// `POST /cases/{reference}/undo`.
+pub(crate) async fn undo(call: Call) -> Answer {
+    done(&call, async |work, by, reference| decision::undo(work, by, reference).await).await
+}
+
+/// `POST /cases/{reference}/duplicate`.
+pub(crate) async fn duplicate(call: Call) -> Answer {
+    let other = text(&call, "other");
+    done(&call, async |work, by, reference| decision::mark_duplicate(work, by, reference, &other).await).await
+}

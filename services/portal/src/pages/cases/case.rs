@@ -1,0 +1,256 @@
+//! One case: what was asked and by whom, where it stands, by when, every signed step, and what the reader may do next. Not
+//! here: doing it (`acts.rs`).
+
+use askama::Template;
+use obelus_casework::{case, clocks, decision::REFUSAL_CODES, filing::Filing};
+use obelus_ledger::canonical;
+use obelus_policy::{Action, Regime, RegimeFiles};
+use obelus_store::{
+    case_events, case_questions, certificates, filings, log, outbox,
+    requests::{self, Request, RequestState, is_closed, is_reversible},
+};
+
+use super::look;
+use crate::{
+    dispatch::Call,
+    page::{self, Layout},
+    problem::Problem,
+    route::Answer,
+    shown::Shown,
+};
+
+#[derive(Template)]
+#[template(path = "case.html")]
+struct CasePage {
+    layout: Layout,
+    reference: Shown,
+    state: String,
+    look: &'static str,
+    is_held: bool,
+    model: Shown,
+    regime: Shown,
+    received: String,
+    window: Option<String>,
+    clocks: Vec<String>,
+    asked: Option<Asked>,
+    sources: Vec<Source>,
+    questions: Vec<Question>,
+    steps: Vec<Step>,
+    letters: Vec<Letter>,
+    certificates: Vec<Shown>,
+    plan: Option<Plan>,
+    codes: &'static [&'static str],
+    may: May,
+}
+
+/// What was filed, for those who may read personal data.
+struct Asked {
+    name: Shown,
+    email: Shown,
+    capacity: Shown,
+    authority: Shown,
+    subject: Shown,
+    statement: Shown,
+    passage: Shown,
+}
+
+struct Source {
+    id: Shown,
+    refused: Option<Shown>,
+}
+
+struct Question {
+    kind: String,
+    question: Shown,
+    asked: String,
+    answer: Option<(Shown, String)>,
+}
+
+struct Step {
+    action: String,
+    actor: Shown,
+    state: String,
+    at: String,
+    /// Its place in the log.
+    entry: Option<u64>,
+}
+
+struct Letter {
+    kind: String,
+    state: String,
+    at: String,
+}
+
+struct Plan {
+    digest: String,
+    text: Shown,
+}
+
+/// What the reader may do next, by the rules and by where the case is.
+#[derive(Default)]
+struct May {
+    ask: bool,
+    answer: bool,
+    match_sources: bool,
+    triage: bool,
+    partially: bool,
+    suppress: bool,
+    approve: bool,
+    refuse: bool,
+    extend: bool,
+    hold: bool,
+    release: bool,
+    undo: bool,
+    duplicate: bool,
+    /// By the command line, where the model is.
+    plan: bool,
+    execute: bool,
+}
+
+/// `GET /cases/{reference}`.
+pub(crate) async fn show(call: Call) -> Answer {
+    let (work, person) = (&call.portal.deps.work, call.person()?);
+    let reference = call.part("reference").to_owned();
+    let missing = || Problem::not_found("There is no case of this number. The page Cases lists those that there are.");
+    let request = requests::get(&work.db, &reference).await?.ok_or_else(missing)?;
+    case::permitted(work, &person.name, Action::ReadCase, Some(&reference)).await.map_err(Problem::of_case)?;
+    let personal = permitted(&call, &request, Action::ReadPersonalData).await?;
+    let regime = request.regime_file.as_deref().zip(request.calendar_file.as_deref());
+    let regime = regime.and_then(|(regime, calendar)| Regime::parse(RegimeFiles { regime, calendar }).ok());
+    let clocks = clocks::of(work, &request).await?.map(|clocks| clocks.running).unwrap_or_default();
+    let plan = request
+        .plan_digest
+        .zip(request.plan.as_deref())
+        .map(|(digest, plan)| Plan { digest: digest.to_string(), text: Shown::new(&pretty(plan)) });
+    let page = CasePage {
+        layout: call.form_layout(&format!("Case {reference}"))?.under(&[("/cases", "Cases")]),
+        reference: Shown::new(&reference),
+        state: page::words(&request.shown_state()),
+        look: look(&request),
+        is_held: request.held_at.is_some(),
+        model: Shown::new(&request.model),
+        regime: Shown::new(regime.as_ref().map_or(&request.regime, |regime| &regime.title)),
+        received: page::time(request.received_at.0),
+        window: request.window_until.map(|until| page::time(until.0)),
+        clocks: clocks.iter().map(clocks::Running::in_words).collect(),
+        asked: if personal { asked(&call, &reference).await? } else { None },
+        sources: sources(&call, &reference).await?,
+        questions: questions(&call, &reference, personal).await?,
+        steps: steps(&call, &reference).await?,
+        letters: letters(&call, &reference).await?,
+        certificates: certificates_of(&call, &reference).await?,
+        plan,
+        codes: &REFUSAL_CODES,
+        may: may(&call, &request).await?,
+    };
+    call.show(&page)
+}
+
+async fn permitted(call: &Call, request: &Request, action: Action) -> Result<bool, Problem> {
+    let name = &call.person()?.name;
+    Ok(case::permitted(&call.portal.deps.work, name, action, Some(&request.reference)).await.is_ok())
+}
+
+async fn may(call: &Call, request: &Request) -> Result<May, Problem> {
+    use RequestState::{
+        Acknowledged, ApprovedOnce, IdentityPending, ImpactAssessed, PartiallyGranted, ScopePending, Suppressed,
+        Triaged, WindowOpen,
+    };
+    let state = request.state;
+    let at = |states: &[RequestState]| states.contains(&state);
+    let reversible = is_reversible(state);
+    let may = async |action, fits: bool| Ok::<_, Problem>(fits && permitted(call, request, action).await?);
+    Ok(May {
+        ask: may(Action::Ask, at(&[Acknowledged])).await?,
+        answer: may(Action::Answer, at(&[IdentityPending, ScopePending])).await?,
+        match_sources: may(Action::MatchSources, at(&[Acknowledged, Triaged])).await?,
+        triage: may(Action::Triage, at(&[Acknowledged])).await?,
+        partially: may(Action::GrantPartially, at(&[Triaged])).await?,
+        suppress: may(Action::Suppress, at(&[Triaged, PartiallyGranted])).await?,
+        plan: may(Action::Plan, at(&[Acknowledged, Triaged, PartiallyGranted, Suppressed, ImpactAssessed])).await?,
+        approve: may(Action::Approve, at(&[ImpactAssessed, ApprovedOnce])).await?,
+        execute: may(Action::Execute, at(&[WindowOpen])).await?,
+        refuse: may(Action::Refuse, reversible).await?,
+        extend: may(Action::Extend, reversible).await?,
+        hold: may(Action::Hold, request.held_at.is_none() && !is_closed(state)).await?,
+        release: may(Action::Release, request.held_at.is_some()).await?,
+        undo: may(Action::Undo, requests::is_suppressed(state) && reversible).await?,
+        duplicate: may(Action::MarkDuplicate, reversible).await?,
+    })
+}
+
+async fn asked(call: &Call, reference: &str) -> Result<Option<Asked>, Problem> {
+    let document = filings::get(&call.portal.deps.work.db, reference).await?.and_then(|filing| filing.document);
+    let Some(filing) = document.and_then(|bytes| canonical::from_bytes::<Filing>(&bytes).ok()) else {
+        return Ok(None);
+    };
+    let who = filing.requester.unwrap_or_default();
+    Ok(Some(Asked {
+        name: Shown::new(&who.name),
+        email: Shown::new(&who.email),
+        capacity: Shown::new(&who.capacity),
+        authority: Shown::new(&who.authority),
+        subject: Shown::new(&filing.subject),
+        statement: Shown::new(&filing.statement),
+        passage: Shown::new(&filing.passage),
+    }))
+}
+
+async fn sources(call: &Call, reference: &str) -> Result<Vec<Source>, Problem> {
+    let rows = requests::all_sources(&call.portal.deps.work.db, reference).await?;
+    let source = |row: requests::RequestSource| Source {
+        id: Shown::new(&row.source_id),
+        refused: row.refusal_code.map(|code| Shown::new(&page::words(&code))),
+    };
+    Ok(rows.into_iter().map(source).collect())
+}
+
+async fn questions(call: &Call, reference: &str, personal: bool) -> Result<Vec<Question>, Problem> {
+    let rows = case_questions::of_request(&call.portal.deps.work.db, reference).await?;
+    let question = |row: case_questions::Question| Question {
+        kind: row.kind.to_string(),
+        question: Shown::new(&row.question),
+        asked: page::time(row.asked_at.0),
+        answer: row.answer.zip(row.answered_at).map(|(text, at)| {
+            (Shown::new(if personal { &text } else { "(for those who may read personal data)" }), page::time(at.0))
+        }),
+    };
+    Ok(rows.into_iter().map(question).collect())
+}
+
+async fn steps(call: &Call, reference: &str) -> Result<Vec<Step>, Problem> {
+    let db = &call.portal.deps.work.db;
+    let mut steps = Vec::new();
+    for event in case_events::of_request(db, reference).await? {
+        steps.push(Step {
+            action: page::words(&event.action),
+            actor: Shown::new(&event.actor),
+            state: page::words(&event.to_state.to_string()),
+            at: page::time(event.happened_at.0),
+            entry: log::index_of(db, &event.statement.0).await?,
+        });
+    }
+    Ok(steps)
+}
+
+async fn letters(call: &Call, reference: &str) -> Result<Vec<Letter>, Problem> {
+    let rows = outbox::of_request(&call.portal.deps.work.db, reference).await?;
+    let letter = |row: outbox::Letter| Letter {
+        kind: row.kind.to_string().replace('-', " "),
+        state: row.state.to_string(),
+        at: page::time(row.created_at.0),
+    };
+    Ok(rows.into_iter().map(letter).collect())
+}
+
+async fn certificates_of(call: &Call, reference: &str) -> Result<Vec<Shown>, Problem> {
+    let rows = certificates::of_request(&call.portal.deps.work.db, reference).await?;
+    Ok(rows.iter().map(|row| Shown::new(&row.id)).collect())
+}
+
+/// A plan for people; as it is where it is no JSON.
+fn pretty(plan: &[u8]) -> String {
+    let parsed: Option<serde_json::Value> = serde_json::from_slice(plan).ok();
+    let pretty = parsed.and_then(|value| serde_json::to_string_pretty(&value).ok());
+    pretty.unwrap_or_else(|| String::from_utf8_lossy(plan).into_owned())
+}
