@@ -138,7 +138,8 @@ pub async fn file(deps: &Deps, by: &str, filing: &Filing) -> Result<Request> {
         detail: json!({ "filed": Digest::sha256(&document) }).to_string(),
     };
     take(deps, &reference, &[act], vec![], async |write, _| {
-        // Once more, now that nobody else takes a step: another may have filed for the same.
+        // Once more, now that nobody else can: another may have filed for the same.
+        models::lock(write, &model.name).await?;
         strikable(deps, &model, &filing.sources, Some(&reference)).await?;
         requests::file(write, reference.clone(), new.clone(), filing.received_at).await?;
         filings::put(write, &reference, document.clone()).await?;

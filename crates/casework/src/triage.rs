@@ -72,6 +72,7 @@ pub async fn match_sources(deps: &Deps, by: &str, reference: &str, ids: &[String
     strikable(deps, &model, ids, Some(reference)).await?;
     let act = Act::new("match_sources", &person.name, request.state, request.state);
     take(deps, reference, &[act.carrying(&json!({ "sources": ids }))], vec![], async |write, _| {
+        models::lock(write, &model.name).await?;
         strikable(deps, &model, ids, Some(reference)).await?;
         Ok(requests::add_sources(write, reference, ids).await?)
     })

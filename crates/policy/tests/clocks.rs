@@ -168,7 +168,7 @@ fn regimes_that_make_no_sense_are_refused() {
         ("review = \"to be confirmed by counsel\"", "review = \"\"", "who has looked at it"),
         ("due = { period = \"P1M\" }", "", "words where the law gives no number"),
         ("starts = \"receipt\"", "starts = \"whim\"", "unknown variant"),
-        ("version = 1", "version = 1\nsurprise = 1", "surprise"),
+        ("version = 2", "version = 2\nsurprise = 1", "surprise"),
     ] {
         assert_ne!(shipped.replace(from, to), shipped, "{from}");
         let refused =

@@ -64,6 +64,17 @@ pub async fn get(db: &impl Read, name: &str) -> Result<Option<Model>> {
     Ok(Entity::find_by_id(name).one(db.connection()).await?)
 }
 
+/// Waits until no other transaction is about what may be struck from a model, and keeps others waiting until this one ends.
+///
+/// # Errors
+/// [`Error::Missing`] when there is no such model.
+pub async fn lock(write: &Write, name: &str) -> Result<()> {
+    // Written over with itself, because that alone makes both databases wait.
+    let change =
+        Entity::update_many().col_expr(Column::Status, Expr::col(Column::Status)).filter(Column::Name.eq(name));
+    if moved(&change.exec(write.connection()).await?) { Ok(()) } else { Err(Error::missing("model", name)) }
+}
+
 /// All models by name.
 ///
 /// # Errors

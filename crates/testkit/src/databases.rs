@@ -139,6 +139,10 @@ impl Server {
             .with_initdb_arg("icu-locale", "en-US")
             .with_config_param("listen_addresses", "")
             .with_config_param("max_connections", "200")
+            // What a test has written need not outlive the machine. Without these a test waits for the disk more than it works.
+            .with_config_param("fsync", "off")
+            .with_config_param("synchronous_commit", "off")
+            .with_config_param("full_page_writes", "off")
             // Nobody reads the server's output until it ends, and a full pipe would stop it.
             .with_config_param("log_min_messages", "fatal")
             .start();

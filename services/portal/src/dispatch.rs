@@ -61,6 +61,23 @@ impl Call {
         self.request.match_info().get(name).unwrap_or_default()
     }
 
+    /// The reference of a request in the path, which has the form of one. Not every database takes any text.
+    pub(crate) fn reference(&self) -> Result<&str, Problem> {
+        let reference = self.part("reference");
+        let missing = || Problem::not_found("There is no request of this name. It looks like OB-2026-000001.");
+        is_reference(reference).then_some(reference).ok_or_else(missing)
+    }
+
+    /// A field that is a text, perhaps of several lines: browsers end its lines by CR LF.
+    pub(crate) fn text(&self, name: &str) -> Result<String, Problem> {
+        let text = self.fields.get(name).replace("\r\n", "\n").trim().to_owned();
+        if text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t')) {
+            let detail = "The text holds a character that is none (a NUL or a control character). Remove it, then send it again.";
+            return Err(Problem::unreadable(detail));
+        }
+        Ok(text)
+    }
+
     /// A field of what follows the `?`; empty when there is none.
     pub(crate) fn query(&self, name: &str) -> String {
         let fields = Fields::read(self.request.query_string().as_bytes()).unwrap_or_default();
@@ -84,7 +101,8 @@ impl Call {
             layout.person = Some(crate::shown::Shown::new(&person.name));
             layout.may_manage_people = may(MANAGE_PEOPLE);
             layout.may_read_audit = may(READ_AUDIT);
-            layout.may_read_cases = may(READ_CASE);
+            let in_cases = self.portal.permissions.permit_in_cases(&person.name, &person.roles, READ_CASE, now);
+            layout.may_read_cases = in_cases.is_ok();
             layout.code = forgery::code(&self.browser)?;
         }
         Ok(layout)
@@ -113,6 +131,11 @@ impl Call {
         }
         Ok(answer.insert_header((CONTENT_TYPE, "text/html; charset=utf-8")).body(html))
     }
+}
+
+/// Whether text has the form of a reference.
+fn is_reference(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 40 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
 /// Sends a browser elsewhere, by GET.
@@ -163,7 +186,7 @@ async fn caught<T>(work: impl Future<Output = T>) -> Option<T> {
 
 async fn answer(portal: &Arc<Portal>, route: &Route, request: HttpRequest, body: web::Payload) -> Answer {
     let settings = &portal.deps.settings;
-    if route.is_unsafe() && !matches!(route.who, Who::SignedIn | Who::May(_)) {
+    if route.is_unsafe() && !matches!(route.who, Who::SignedIn | Who::May(_) | Who::MayInCases(_)) {
         let allowed = portal.limits.allow_address(address(&request, settings.proxy));
         allowed.then_some(()).ok_or_else(Problem::too_often)?;
     }
@@ -208,7 +231,12 @@ fn permit(portal: &Portal, route: &Route, request: &HttpRequest, caller: &Caller
                 portal.permissions.permit(&person.name, &person.roles, action, portal.deps.work.clock.now());
             permitted.map_err(|refusal| Problem::forbidden(format!("{refusal}.")))?;
         }
-        (Who::SignedIn | Who::May(_), _) => return Err(Problem::not_signed_in()),
+        (Who::MayInCases(action), Caller::Person(person)) => {
+            let now = portal.deps.work.clock.now();
+            let permitted = portal.permissions.permit_in_cases(&person.name, &person.roles, action, now);
+            permitted.map_err(|refusal| Problem::forbidden(format!("{refusal}.")))?;
+        }
+        (Who::SignedIn | Who::May(_) | Who::MayInCases(_), _) => return Err(Problem::not_signed_in()),
     }
     if route.fresh && !matches!(caller, Caller::Person(person) if person.is_fresh(portal.deps.work.clock.now())) {
         return Err(Problem::stale());
@@ -251,8 +279,7 @@ fn refuse(problem: Problem, route: &Route, request: &HttpRequest) -> Answer {
     if route.who == Who::Requester {
         // Theirs is no account but a link, which they are sent.
         let reference = request.match_info().get("reference").unwrap_or_default();
-        let known = reference.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        return if known { Ok(see_other(&format!("/open/{reference}"))) } else { Err(problem) };
+        return if is_reference(reference) { Ok(see_other(&format!("/open/{reference}"))) } else { Err(problem) };
     }
     // What a form would have done is not done later: its page is shown again.
     let back =

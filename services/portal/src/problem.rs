@@ -157,9 +157,13 @@ impl Problem {
         }
         let said =
             error.downcast_ref::<String>().cloned().or(error.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        let moved = error
-            .downcast_ref()
-            .filter(|store| matches!(store, obelus_store::Error::State { .. } | obelus_store::Error::Exists { .. }));
+        let moved = error.downcast_ref().filter(|store| {
+            use obelus_store::Error::{Exists, Held, Missing, NoSuchStep, State, WindowOpen};
+            matches!(
+                store,
+                State { .. } | Exists { .. } | Missing { .. } | NoSuchStep { .. } | Held(_) | WindowOpen { .. }
+            )
+        });
         match said.or(moved.map(ToString::to_string)) {
             Some(said) => Self::conflict(format!("{said}.")),
             None => error.into(),

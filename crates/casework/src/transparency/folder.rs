@@ -27,12 +27,19 @@ impl LogFolder {
     }
 
     /// Held by whoever writes: several processes share the folder. Released when dropped.
-    pub(crate) fn lock(&self) -> Result<fs::File> {
-        fs::create_dir_all(&self.0).with_context(|| format!("cannot create {}", self.0.display()))?;
-        let path = self.0.join(".lock");
-        let lock = fs::File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
-        lock.lock().with_context(|| format!("cannot lock {}", path.display()))?;
-        Ok(lock)
+    ///
+    /// It is waited for on a thread of its own: whoever holds it may be another task of the thread that asks, and would never
+    /// go on if that thread waited.
+    pub(crate) async fn lock(&self) -> Result<fs::File> {
+        let folder = self.0.clone();
+        let locked = move || -> Result<fs::File> {
+            fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+            let path = folder.join(".lock");
+            let lock = fs::File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
+            lock.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+            Ok(lock)
+        };
+        tokio::task::spawn_blocking(locked).await.context("the wait for the log's folder broke off")?
     }
 
     pub(crate) fn checkpoint_path(&self) -> PathBuf {

@@ -138,7 +138,7 @@ fn published(deps: &Deps) -> Result<Option<Checkpoint>> {
 /// Writes the tiles from the published checkpoint to the database's head, and then the database's checkpoint.
 pub(super) async fn publish(deps: &Deps) -> Result<()> {
     let folder = LogFolder::new(deps.data.log());
-    let _lock = folder.lock()?;
+    let _lock = folder.lock().await?;
     let head = log::head(&deps.db).await?;
     let published = published(deps)?;
     let (size, root) = published.map_or((0, merkle::root(&[])), |p| (p.size, p.root));
@@ -219,7 +219,7 @@ async fn edge_at(deps: &Deps, head: &Head) -> Result<TileEdge> {
 /// Writes every tile up to the database's head again from its leaves; gives the edge.
 pub(super) async fn rewrite(deps: &Deps) -> Result<TileEdge> {
     let folder = LogFolder::new(deps.data.log());
-    let _lock = folder.lock()?;
+    let _lock = folder.lock().await?;
     let head = log::head(&deps.db).await?;
     let edge = write_tiles(deps, &folder, TileEdge::default(), head.size).await?;
     ensure!(edge.root() == head.root, "the log's leaves do not give its stored root; restore the database");

@@ -204,7 +204,7 @@ async fn a_letter_that_was_changed_in_the_outbox_is_not_sent() {
         let clock = ManualClock::new(NOW);
         let willing = Scripted::new(Ok(()), Duration::ZERO);
         let rows = enqueue(&database.db, letters(&USUAL).drain(..2).collect()).await;
-        let shell = Database::connect(&database.url).await.unwrap();
+        let shell = Database::connect(&database.superuser_url).await.unwrap();
         let change = "UPDATE outbox SET recipient = 'eve@example.org' WHERE id = (SELECT min(id) FROM outbox)";
         shell.execute_unprepared(change).await.unwrap();
         shell.close().await.unwrap();

@@ -3,13 +3,16 @@
 //! Not here: what is answered to whoever is let through.
 
 use obelus_core::{Clock as _, SystemClock};
-use obelus_policy::{Action, Actor, Rules};
+use obelus_policy::{Action, Actor, Case, Rules};
 use obelus_portal::{Route, Token, Who, routes};
 
 use crate::{
     browser::Browser,
     house::{House, on_each},
 };
+
+/// A case in which nothing has happened.
+const EMPTY: Case<'_> = Case { reference: "", history: &[], held: false };
 
 /// What becomes of somebody at a route.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,17 +28,18 @@ fn expected(route: &Route, role: Option<&str>, stale: bool) -> Fate {
         (Who::Public, _) => Fate::LetThrough,
         (Who::Monitor, _) => Fate::NotPermitted,
         (Who::Requester, _) | (_, None) => Fate::NotSignedIn,
-        (Who::May(action), Some(role)) if !permitted(action, role) => Fate::NotPermitted,
+        (Who::May(action), Some(role)) if !permitted(action, role, None) => Fate::NotPermitted,
+        (Who::MayInCases(action), Some(role)) if !permitted(action, role, Some(&EMPTY)) => Fate::NotPermitted,
         (_, Some(_)) if route.fresh && stale => Fate::PasswordNeeded,
         (_, Some(_)) => Fate::LetThrough,
     }
 }
 
 /// Whether a role alone permits it: a regulator has a grant for some cases, or nothing.
-fn permitted(action: Action, role: &str) -> bool {
+fn permitted(action: Action, role: &str, case: Option<&Case<'_>>) -> bool {
     let roles = [role.to_owned()];
     let somebody = Actor { name: "somebody", roles: &roles, grant: None };
-    Rules::shipped().unwrap().permit(somebody, action, None, SystemClock.now()).is_ok()
+    Rules::shipped().unwrap().permit(somebody, action, case, SystemClock.now()).is_ok()
 }
 
 /// The address of a route, with something in the place of what differs.

@@ -16,14 +16,9 @@ use crate::{
 
 /// Takes a step and leads back to the case.
 async fn done(call: &Call, step: impl AsyncFnOnce(&Deps, &str, &str) -> Result<()>) -> Answer {
-    let (work, by, reference) = (&call.portal.deps.work, &call.person()?.name, call.part("reference"));
+    let (work, by, reference) = (&call.portal.deps.work, &call.person()?.name, call.reference()?);
     step(work, by, reference).await.map_err(Problem::of_case)?;
     Ok(see_other(&format!("/cases/{reference}")))
-}
-
-/// The words of a field that is a text of several lines: browsers end its lines by CR LF.
-fn text(call: &Call, name: &str) -> String {
-    call.fields.get(name).replace("\r\n", "\n").trim().to_owned()
 }
 
 /// `POST /cases/{reference}/ask`.
@@ -33,20 +28,20 @@ pub(crate) async fn ask(call: Call) -> Answer {
         "scope" => QuestionKind::Scope,
         _ => return Err(Problem::unreadable("Choose whether you ask who it is or what is meant.")),
     };
-    let question = text(&call, "question");
+    let question = call.text("question")?;
     done(&call, async |work, by, reference| finding::ask(work, by, reference, kind, &question).await).await
 }
 
 /// `POST /cases/{reference}/answer`: one that came by another way.
 pub(crate) async fn answer(call: Call) -> Answer {
-    let answer = text(&call, "answer");
+    let answer = call.text("answer")?;
     done(&call, async |work, by, reference| finding::answer(work, by, reference, &answer).await).await
 }
 
 /// `POST /cases/{reference}/sources`: one id on each line.
 pub(crate) async fn match_sources(call: Call) -> Answer {
     let ids: Vec<String> =
-        text(&call, "sources").lines().map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).collect();
+        call.text("sources")?.lines().map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).collect();
     if ids.is_empty() {
         return Err(Problem::unreadable("Name at least one source, one on each line."));
     }
@@ -60,7 +55,7 @@ pub(crate) async fn triage(call: Call) -> Answer {
 
 /// `POST /cases/{reference}/partially`: for the ticked sources it is refused.
 pub(crate) async fn partially(call: Call) -> Answer {
-    let (code, reason) = (call.fields.get("code").to_owned(), text(&call, "reason"));
+    let (code, reason) = (call.text("code")?, call.text("reason")?);
     let refused: Vec<NotGranted> = call
         .fields
         .all("source")
@@ -76,7 +71,7 @@ pub(crate) async fn suppress(call: Call) -> Answer {
 
 /// `POST /cases/{reference}/approve`: of the plan whose digest the page has shown, and of no other.
 pub(crate) async fn approve(call: Call) -> Answer {
-    let seen = call.fields.get("plan").to_owned();
+    let seen = call.text("plan")?;
     done(&call, async |work, by, reference| {
         let now = obelus_casework::case::existing(work, reference).await?.plan_digest;
         let same = now.is_some_and(|digest| digest.to_string() == seen);
@@ -88,13 +83,13 @@ pub(crate) async fn approve(call: Call) -> Answer {
 
 /// `POST /cases/{reference}/refuse`.
 pub(crate) async fn refuse(call: Call) -> Answer {
-    let (code, reason) = (call.fields.get("code").to_owned(), text(&call, "reason"));
+    let (code, reason) = (call.text("code")?, call.text("reason")?);
     done(&call, async |work, by, reference| decision::refuse(work, by, reference, &code, &reason).await).await
 }
 
 /// `POST /cases/{reference}/extend`.
 pub(crate) async fn extend(call: Call) -> Answer {
-    let reasons = text(&call, "reasons");
+    let reasons = call.text("reasons")?;
     done(&call, async |work, by, reference| decision::extend(work, by, reference, &reasons).await).await
 }
 
@@ -115,6 +110,6 @@ pub(crate) async fn undo(call: Call) -> Answer {
 
 /// `POST /cases/{reference}/duplicate`.
 pub(crate) async fn duplicate(call: Call) -> Answer {
-    let other = text(&call, "other");
+    let other = call.text("other")?;
     done(&call, async |work, by, reference| decision::mark_duplicate(work, by, reference, &other).await).await
 }

@@ -110,7 +110,7 @@ struct May {
 /// `GET /cases/{reference}`.
 pub(crate) async fn show(call: Call) -> Answer {
     let (work, person) = (&call.portal.deps.work, call.person()?);
-    let reference = call.part("reference").to_owned();
+    let reference = call.reference()?.to_owned();
     let missing = || Problem::not_found("There is no case of this number. The page Cases lists those that there are.");
     let request = requests::get(&work.db, &reference).await?.ok_or_else(missing)?;
     case::permitted(work, &person.name, Action::ReadCase, Some(&reference)).await.map_err(Problem::of_case)?;

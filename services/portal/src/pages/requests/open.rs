@@ -49,6 +49,7 @@ struct LinkPage {
 
 /// `GET /open/{reference}`.
 pub(crate) async fn entrance(call: Call) -> Answer {
+    call.reference()?;
     show(&call, false)
 }
 
@@ -59,7 +60,7 @@ fn show(call: &Call, is_sent: bool) -> Answer {
 
 /// `POST /open/{reference}`.
 pub(crate) async fn send_link(call: Call) -> Answer {
-    let reference = call.part("reference");
+    let reference = call.reference()?;
     if !call.portal.limits.allow_account(&format!("request {reference}")) {
         return Err(Problem::too_often());
     }
@@ -80,9 +81,6 @@ pub(crate) async fn send_link(call: Call) -> Answer {
 
 /// The address in a request; none where there is none of this name.
 async fn address(call: &Call, reference: &str) -> Result<Option<Mailbox>, Problem> {
-    if !reference.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-        return Ok(None);
-    }
     let document = filings::get(&call.portal.deps.work.db, reference).await?.and_then(|filing| filing.document);
     let filing = document.and_then(|bytes| canonical::from_bytes::<Filing>(&bytes).ok());
     Ok(filing.and_then(|filing| filing.requester).and_then(|who| who.email.parse().ok()))
@@ -98,7 +96,7 @@ pub(crate) async fn link(call: Call) -> Answer {
 
 /// `POST /open/{reference}/{token}`.
 pub(crate) async fn enter(call: Call) -> Answer {
-    let (token, reference) = (token_hash(&call)?, call.part("reference"));
+    let (token, reference) = (token_hash(&call)?, call.reference()?);
     let write = call.portal.deps.work.db.write().await?;
     let used = one_time_links::use_up(&write, &token, Purpose::Requester, call.now()).await?;
     used.filter(|link| link.subject == reference).ok_or_else(Problem::link_is_over)?;

@@ -39,7 +39,7 @@ struct OwnPage {
 
 /// `GET /r/{reference}`.
 pub(crate) async fn show(call: Call) -> Answer {
-    let (work, reference) = (&call.portal.deps.work, call.part("reference"));
+    let (work, reference) = (&call.portal.deps.work, call.reference()?);
     let request = case::existing(work, reference).await.map_err(Problem::of_case)?;
     let (stands, next) = in_words(request.state);
     let open = case_questions::of_request(&work.db, reference).await?;
@@ -94,22 +94,22 @@ fn in_words(state: RequestState) -> (&'static str, &'static str) {
 
 /// `POST /r/{reference}/answer`.
 pub(crate) async fn answer(call: Call) -> Answer {
-    let (work, reference) = (&call.portal.deps.work, call.part("reference"));
-    let answer = call.fields.get("answer").replace("\r\n", "\n");
-    triage::answer(work, case::PORTAL, reference, answer.trim()).await.map_err(Problem::of_case)?;
+    let (work, reference) = (&call.portal.deps.work, call.reference()?);
+    let answer = call.text("answer")?;
+    triage::answer(work, case::PORTAL, reference, &answer).await.map_err(Problem::of_case)?;
     Ok(see_other(&format!("/r/{reference}")))
 }
 
 /// `POST /r/{reference}/withdraw`.
 pub(crate) async fn withdraw(call: Call) -> Answer {
-    let (work, reference) = (&call.portal.deps.work, call.part("reference"));
+    let (work, reference) = (&call.portal.deps.work, call.reference()?);
     decision::withdraw(work, case::PORTAL, reference).await.map_err(Problem::of_case)?;
     Ok(see_other(&format!("/r/{reference}")))
 }
 
 /// `GET /r/{reference}/receipt`: the signed receipt with its place in the log.
 pub(crate) async fn receipt(call: Call) -> Answer {
-    let (work, reference) = (&call.portal.deps.work, call.part("reference"));
+    let (work, reference) = (&call.portal.deps.work, call.reference()?);
     let missing = || Problem::not_found("There is no receipt yet. Open the page of your request again in a minute.");
     let receipt = filings::get(&work.db, reference).await?.and_then(|filing| filing.receipt).ok_or_else(missing)?;
     let bundle = exhibits::bundled::<RequestReceipt>(work, &receipt.0).await?;

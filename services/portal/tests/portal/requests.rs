@@ -1,0 +1,165 @@
+//! Asking for something without an account, and following what becomes of it. Not here: what people decide (`cases.rs`).
+
+use obelus_casework::{case, triage};
+use obelus_store::{case_questions::QuestionKind, outbox, persons};
+use obelus_testkit::trained_model;
+
+use crate::{
+    browser::Browser,
+    house::{House, on_each},
+};
+
+/// A form that is filled in as it should be.
+pub const ASKED: &[(&str, &str)] = &[
+    ("regime", "gdpr-art17"),
+    ("model", "m"),
+    ("subject", "Her <b>notes</b>"),
+    ("passage", "It was a dark\r\nand stormy night."),
+    ("statement", "Take them out."),
+    ("capacity", "person"),
+    ("authority", ""),
+    ("name", "Ada Lovelace"),
+    ("email", "ada@example.org"),
+];
+
+fn but(field: &str, value: &'static str) -> Vec<(&'static str, &'static str)> {
+    ASKED.iter().map(|(name, given)| (*name, if *name == field { value } else { given })).collect()
+}
+
+/// A portal over an installation with a trained model and somebody who reviews.
+pub async fn with_model(database: &obelus_testkit::TestDatabase) -> House {
+    let house = House::on(database).await;
+    let write = house.deps.work.db.write().await.unwrap();
+    trained_model(&write, house.now()).await;
+    for role in ["legal_reviewer", "intake"] {
+        persons::add(&write, "rita", role, house.now()).await.unwrap();
+    }
+    write.commit().await.unwrap();
+    house
+}
+
+/// The reference in an address such as `/r/OB-2026-000001`.
+pub fn reference(location: &str) -> String {
+    location.strip_prefix("/r/").unwrap().to_owned()
+}
+
+#[actix_web::test]
+async fn somebody_asks_is_asked_answers_and_takes_it_back() {
+    on_each(async |database| {
+        let house = with_model(database).await;
+        let service = house.service().await;
+        let mut ada = Browser::new(&service);
+        ada.get("/request/new").await.is(200).says("Right to erasure (GDPR)");
+        let filed = ada.post("/request/new", ASKED).await.is(303);
+        let reference = reference(filed.header("location"));
+        let page = ada.get(&format!("/r/{reference}")).await.is(200);
+        page.says("We have your request.").says("You have our answer by").says("Download the signed receipt");
+        let receipt = ada.get(&format!("/r/{reference}/receipt")).await.is(200);
+        assert!(receipt.header("content-disposition").contains(&reference));
+        let bundle: serde_json::Value = serde_json::from_str(&receipt.body).unwrap();
+        assert!(bundle["dsseEnvelope"]["payload"].is_string(), "{bundle}");
+        triage::ask(&house.deps.work, "rita", &reference, QuestionKind::Identity, "Which Ada <i>are</i> you?")
+            .await
+            .unwrap();
+        let page = ada.get(&format!("/r/{reference}")).await.is(200);
+        page.says("Which Ada &#60;i&#62;are&#60;/i&#62; you?");
+        let empty = ada.post(&format!("/r/{reference}/answer"), &[("answer", " ")]).await;
+        assert_eq!(empty.status, 409, "{}", empty.body);
+        ada.get(&format!("/r/{reference}")).await.is(200);
+        let own = format!("/r/{reference}");
+        ada.post(&format!("{own}/answer"), &[("answer", "The countess.")]).await.leads_to(&own);
+        ada.get(&own).await.is(200).says("We have your request.");
+        ada.post(&format!("{own}/withdraw"), &[]).await.leads_to(&own);
+        ada.get(&own).await.is(200).says("You have taken your request back.").never_says("Take the request back");
+        let letters = outbox::of_request(&house.deps.work.db, &reference).await.unwrap();
+        let kinds: Vec<String> = letters.iter().map(|letter| letter.kind.to_string()).collect();
+        assert_eq!(kinds, ["receipt", "identity-needed", "withdrawn"]);
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn every_field_that_cannot_be_is_said_beside_it_and_nothing_is_filed() {
+    on_each(async |database| {
+        let house = with_model(database).await;
+        let service = house.service().await;
+        let mut ada = Browser::new(&service);
+        for (field, value, said) in [
+            ("regime", "", "Choose the law"),
+            ("regime", "no-such-law", "Choose a law and a model of the lists"),
+            ("model", "no-such-model", "Choose a law and a model of the lists"),
+            ("capacity", "queen", "Choose as whom you ask"),
+            ("capacity", "agent", "Say for whom you act"),
+            ("name", " ", "Your name: it is missing"),
+            ("email", "ada", "Your address: give one plain address"),
+            ("email", "a@b.org\r\nBcc: c@d.org", "Your address: it holds a line break"),
+            ("passage", "a\0b", "A passage of it: it holds a character"),
+        ] {
+            ada.get("/request/new").await.is(200);
+            let again = ada.post("/request/new", &but(field, value)).await.is(422);
+            // What was entered is still there.
+            again.says(said).says("Her &#60;b&#62;notes&#60;/b&#62;");
+        }
+        assert!(obelus_store::requests::page(&house.deps.work.db, None, 1).await.unwrap().is_empty());
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn a_request_is_opened_by_a_link_to_its_own_address_and_by_nothing_else() {
+    on_each(async |database| {
+        let house = with_model(database).await;
+        let service = house.service().await;
+        let mut ada = Browser::new(&service);
+        ada.get("/request/new").await.is(200);
+        let first = reference(ada.post("/request/new", ASKED).await.is(303).header("location"));
+        let mut eve = Browser::new(&service);
+        eve.get("/request/new").await.is(200);
+        let second = reference(eve.post("/request/new", &but("email", "eve@example.org")).await.header("location"));
+        // The session of one request opens no other.
+        eve.get(&format!("/r/{second}")).await.is(200);
+        assert_eq!(eve.get(&format!("/r/{first}")).await.status, 403);
+        let mut stranger = Browser::new(&service);
+        let entrance = format!("/open/{first}");
+        stranger.get(&format!("/r/{first}")).await.leads_to(&entrance);
+        let links = async || {
+            let letters = outbox::of_request(&house.deps.work.db, &first).await.unwrap();
+            letters.into_iter().filter(|letter| letter.kind == outbox::LetterKind::OneTimeLink).collect::<Vec<_>>()
+        };
+        stranger.get(&entrance).await.is(200);
+        let wrong = stranger.post(&entrance, &[("email", "eve@example.org")]).await.is(200).without_code();
+        assert!(links().await.is_empty(), "a link goes to nobody else");
+        stranger.get(&entrance).await.is(200);
+        let right = stranger.post(&entrance, &[("email", "Ada@example.org")]).await.is(200).without_code();
+        assert_eq!(wrong, right, "whether the address was right cannot be told from the answer");
+        let letter = links().await.pop().unwrap();
+        assert_eq!(letter.recipient, "ada@example.org");
+        let (_, link) = letter.body.split_once("http://localhost:8080").unwrap();
+        let link = link.split_whitespace().next().unwrap().to_owned();
+        // Looking does not use it up.
+        stranger.get(&link).await.is(200);
+        stranger.get(&link).await.is(200);
+        stranger.post(&link, &[]).await.leads_to(&format!("/r/{first}"));
+        stranger.get(&format!("/r/{first}")).await.is(200).says(&first);
+        let mut late = Browser::new(&service);
+        late.get(&entrance).await.is(200);
+        assert_eq!(late.get(&link).await.status, 410, "it works once");
+        // It is of this request, whatever the address says.
+        assert_eq!(late.get(&link.replace(&first, &second)).await.status, 410);
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn who_works_here_does_not_ask_in_the_name_of_a_stranger() {
+    on_each(async |database| {
+        let house = with_model(database).await;
+        let service = house.service().await;
+        let id = house.person("ina", &["intake"]).await;
+        let mut ina = Browser::new(&service).with_session(&house.session(id).await);
+        ina.get("/request/new").await.is(200);
+        assert_eq!(ina.post("/request/new", ASKED).await.status, 403);
+        assert!(case::existing(&house.deps.work, "OB-2026-000001").await.is_err());
+    })
+    .await;
+}
