@@ -30,6 +30,9 @@ pub struct Settings {
     /// Where answers to letters go: an address, a telephone number, a page; none for the sender of the letters.
     #[serde(default)]
     pub contact: Option<String>,
+    /// How browsers see the portal, such as `https://obelus.example.org`; letters name a requester's page there.
+    #[serde(default)]
+    pub portal: Option<String>,
     /// The mail server that letters leave through; none for a directory.
     #[serde(default)]
     pub smtp: Option<SmtpSettings>,

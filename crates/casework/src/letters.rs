@@ -237,8 +237,14 @@ async fn about(deps: &Deps, db: &impl Read, request: &Request) -> Result<Case> {
         answer_by,
         aim,
         authority: Line::new(authority),
-        page: None,
+        page: page(deps, &request.reference)?,
     })
+}
+
+/// The requester's page, where the settings say how the portal is seen.
+fn page(deps: &Deps, reference: &str) -> Result<Option<Link>> {
+    let link = deps.settings.portal.as_deref().map(|portal| format!("{}/r/{reference}", portal.trim_end_matches('/')));
+    link.map(|link| Link::new(&link).context("portal in obelus.toml")).transpose()
 }
 
 fn regime(request: &Request) -> Result<Option<Regime>> {

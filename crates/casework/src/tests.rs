@@ -327,6 +327,7 @@ async fn the_requester_is_told_every_step_that_concerns_them_and_no_other() {
         let filing = filed(&deps, "gdpr-art17", &["a", "b", "c"]);
         let reference = case::file(&deps, "ana", &filing).await.unwrap().reference;
         let receipt = told(&reference).await;
+        assert!(receipt[0].1.contains(&format!("https://obelus.example.org/r/{reference}")));
         assert!(receipt[0].1.contains("her notes") && receipt[0].1.contains("3 August 2026"), "{}", receipt[0].1);
         triage::ask(&deps, "ben", &reference, QuestionKind::Identity, "Who are you?").await.unwrap();
         triage::answer(&deps, "ana", &reference, "I am Ada.").await.unwrap();

@@ -86,6 +86,9 @@ threads = 1
 # Where answers to letters go; without it, to the address that they come from.
 # contact = "privacy@example.org"
 
+# How browsers see the portal: letters name the page of each request there. It must be the --origin of obelus serve.
+# portal = "https://obelus.example.org"
+
 # The mail server that letters to requesters leave through. Without it each letter is a file in outbox/.
 # [smtp]
 # host = "mail.example.org"

@@ -265,6 +265,7 @@ pub async fn at(here: &Installation, clock: Arc<ManualClock>) -> Deps {
         passphrase_file: None,
         time_zone: None,
         contact: None,
+        portal: None,
         smtp: None,
     };
     Deps {

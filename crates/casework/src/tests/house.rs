@@ -33,6 +33,7 @@ pub async fn house(database: &TestDatabase, folder: &TempDir) -> (Arc<Deps>, Arc
         passphrase_file: None,
         time_zone: None,
         contact: None,
+        portal: Some("https://obelus.example.org".to_owned()),
         smtp: None,
     };
     let clock = Arc::new(ManualClock::new(NOON.parse().unwrap()));

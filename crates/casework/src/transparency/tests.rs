@@ -32,6 +32,7 @@ fn installation_on(db: Db, folder: &TempDir) -> Arc<Deps> {
         passphrase_file: None,
         time_zone: None,
         contact: None,
+        portal: None,
         smtp: None,
     };
     Arc::new(Deps { db, data, keys, clock: Arc::new(SystemClock), settings, log: Sequencer::default() })

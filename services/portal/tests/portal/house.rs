@@ -61,6 +61,7 @@ impl House {
             passphrase_file: None,
             time_zone: None,
             contact: None,
+            portal: None,
             smtp: None,
         };
         let log = Sequencer::default();

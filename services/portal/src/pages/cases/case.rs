@@ -125,7 +125,7 @@ pub(crate) async fn show(call: Call) -> Answer {
     let page = CasePage {
         layout: call.form_layout(&format!("Case {reference}"))?.under(&[("/cases", "Cases")]),
         reference: Shown::new(&reference),
-        state: page::words(&request.shown_state()),
+        state: page::words(&request.state.to_string()),
         look: look(&request),
         is_held: request.held_at.is_some(),
         model: Shown::new(&request.model),

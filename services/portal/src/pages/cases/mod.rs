@@ -50,7 +50,7 @@ pub(crate) async fn list(call: Call) -> Answer {
         let due = if is_closed(request.state) { None } else { due(&call, &request).await? };
         let line = Line {
             reference: Shown::new(&request.reference),
-            state: page::words(&request.shown_state()),
+            state: page::words(&request.state.to_string()),
             look: look(&request),
             model: Shown::new(&request.model),
             received: page::time(request.received_at.0),
