@@ -2,6 +2,7 @@
 //! takedown does to a model (the journeys).
 
 mod house;
+mod post;
 
 use obelus_core::Digest;
 use obelus_ledger::statement::{CaseEvent, RequestReceipt, actor_digest};

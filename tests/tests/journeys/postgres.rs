@@ -1,5 +1,6 @@
-//! The same journey on PostgreSQL, from an empty data directory.
+//! The same journey on PostgreSQL, from an empty data directory, and who may do what there.
 
+use obelus_store::Backend;
 use obelus_testkit::databases;
 
 use crate::installation::Installation;
@@ -32,5 +33,37 @@ async fn a_case_ends_the_same_on_both_databases() {
         assert_eq!(ended["generation"], 3, "{:?}", database.backend());
         here.run(&["verify", ended["document"].as_str().unwrap(), "--trust", &here.trust()]).json(0);
         here.run(&["log", "check"]).json(0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_migrates_and_grants_and_programs_may_do_what_they_need_and_no_more() {
+    for database in databases().await {
+        let program = Installation::empty().with("DATABASE_URL", &database.url);
+        let owner = Installation::empty().with("DATABASE_URL", &database.superuser_url);
+        let on_postgres = database.backend() == Backend::Postgres;
+        if on_postgres {
+            owner.run(&["database", "migrate"]).json(0);
+            assert_eq!(owner.run(&["database", "grant"]).json(0)["roles"][1], "obelus_app");
+        }
+        program.run(&["init"]).json(0);
+        let check = |here: &Installation, code: i32| {
+            let report = here.run(&["doctor"]).json(code);
+            report["checks"].as_array().unwrap().iter().find(|check| check["name"] == "database").unwrap().clone()
+        };
+        assert_eq!(check(&program, 0)["ok"], true, "{:?}", database.backend());
+        let script = program.run(&["database", "roles", "--prefix", "other"]).json(0);
+        assert!(script["sql"].as_str().unwrap().contains("other_auditor"));
+        assert!(program.run(&["database", "roles", "--prefix", "a'b"]).refused(2).contains("a'b"));
+        program.run(&["database", "migrate"]).json(0);
+        let refused = program.run(&["database", "grant"]);
+        if on_postgres {
+            assert_eq!(refused.code, Some(3), "the application grants nothing: {}", refused.stderr);
+            // Of a user who may do everything nothing else is said.
+            owner.run(&["init"]).json(0);
+            assert!(check(&owner, 1)["detail"].as_str().unwrap().contains("SUPERUSER"));
+        } else {
+            assert!(refused.refused(3).contains("SQLite has no roles"));
+        }
     }
 }
