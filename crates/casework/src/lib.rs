@@ -14,6 +14,7 @@ pub mod durable;
 pub mod exhibits;
 pub mod fault;
 pub mod filing;
+pub mod finding;
 pub mod keyring;
 pub mod letters;
 pub mod manifest_tree;

@@ -49,6 +49,8 @@ pub fn routes() -> Vec<Route> {
         Route::get("/cases/{reference}", SignedIn, cases::show),
         Route::post("/cases/{reference}/ask", MayInCases(Action::Ask), cases::ask),
         Route::post("/cases/{reference}/answer", SignedIn, cases::answer),
+        Route::get("/cases/{reference}/find", MayInCases(Action::MatchSources), cases::find_form),
+        Route::post("/cases/{reference}/find", MayInCases(Action::MatchSources), cases::find).of_bytes(LARGEST_REQUEST),
         Route::post("/cases/{reference}/sources", MayInCases(Action::MatchSources), cases::match_sources),
         Route::post("/cases/{reference}/triage", MayInCases(Action::Triage), cases::triage),
         Route::post("/cases/{reference}/partially", MayInCases(Action::GrantPartially), cases::partially),

@@ -13,7 +13,7 @@ use obelus_store::{
 use crate::{
     browser::Browser,
     house::{House, on_each},
-    requests::{ASKED, reference, with_model},
+    requests::{ASKED, TEXT, reference, with_model},
 };
 
 /// A plan as the command line makes it.
@@ -52,8 +52,16 @@ async fn a_case_is_led_from_its_request_to_its_approval() {
             .says("Her &#60;b&#62;notes&#60;/b&#62;")
             .never_says("<b>notes");
         lea.post(&format!("{case}/triage"), &[]).await.is(409).says("names no source");
+        // What was filed is looked for first, and is in no source.
+        let find = format!("{case}/find");
+        lea.get(&find).await.is(200).says("stormy night.");
+        lea.post(&find, &[("by", "text"), ("words", "It was a dark\nand stormy night.")]).await.says("No source was found");
+        lea.post(&find, &[("by", "text"), ("words", " ")]).await.is(200).says("has no letter and no digit");
+        let found = lea.post(&find, &[("by", "text"), ("words", TEXT)]).await.is(200);
+        found.says("value=\"a\" checked").says("words in a row");
+        lea.post(&format!("{case}/sources"), &[("source", "a")]).await.leads_to(&case);
         lea.get(&case).await.is(200);
-        lea.post(&format!("{case}/sources"), &[("sources", "a\r\n b \r\n")]).await.leads_to(&case);
+        lea.post(&format!("{case}/sources"), &[("sources", "\r\n b \r\n")]).await.leads_to(&case);
         lea.get(&case).await.is(200);
         lea.post(&format!("{case}/triage"), &[]).await.leads_to(&case);
         lea.get(&case).await.is(200).says("Refuse it for some of the sources");
@@ -63,7 +71,9 @@ async fn a_case_is_led_from_its_request_to_its_approval() {
         lea.post(&format!("{case}/suppress"), &[]).await.leads_to(&case);
         let source = sources::get(&house.deps.work.db, "m", "a").await.unwrap().unwrap();
         assert!(source.suppressed_at.is_some());
-        plan(&house, &reference, b"{\"rows\":1}").await;
+        let impact = br#"{"neurons_per_layer":[32,30],"survivors":[{"source":"<i>c</i>","lost_fraction":"0.046875"}]}"#;
+        plan(&house, &reference, impact).await;
+        lea.get(&case).await.is(200).says("62 in 2 layers").says("&#60;i&#62;c&#60;/i&#62;").says("4.7 %");
         let seen = case::existing(&house.deps.work, &reference).await.unwrap().plan_digest.unwrap().to_string();
         // Who may not approve is not offered it, and is refused.
         lea.get(&case).await.is(200).never_says("Approve the plan");

@@ -67,6 +67,8 @@ async fn every_field_of_every_form_takes_any_text() {
         "answer",
         "sources",
         "source",
+        "by",
+        "words",
         "code",
         "reason",
         "reasons",

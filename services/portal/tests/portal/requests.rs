@@ -1,6 +1,10 @@
 //! Asking for something without an account, and following what becomes of it. Not here: what people decide (`cases.rs`).
 
 use obelus_casework::{case, triage};
+use obelus_corpus::{
+    Document, Library,
+    ingest::{Ingested, SourceBy},
+};
 use obelus_store::{case_questions::QuestionKind, outbox, persons};
 use obelus_testkit::trained_model;
 
@@ -8,6 +12,10 @@ use crate::{
     browser::Browser,
     house::{House, on_each},
 };
+
+/// The text of source `a`.
+pub const TEXT: &str = "On the seventh morning the surveyors of the Calder valley found that the river had moved its bed by \
+    forty paces, and that the bridge which they had measured in spring stood on dry meadow, with larks nesting under it.";
 
 /// A form that is filled in as it should be.
 pub const ASKED: &[(&str, &str)] = &[
@@ -35,6 +43,17 @@ pub async fn with_model(database: &obelus_testkit::TestDatabase) -> House {
         persons::add(&write, "rita", role, house.now()).await.unwrap();
     }
     write.commit().await.unwrap();
+    let document = |(id, text): (&str, &str)| Document {
+        id: id.to_owned(),
+        source: id.to_owned(),
+        title: None,
+        publisher: None,
+        license: None,
+        text: text.to_owned(),
+    };
+    let documents = [("a", TEXT), ("b", "The red hen runs."), ("c", "A fox sleeps.")].map(document).into();
+    let ingested = Ingested { documents, ..Ingested::default() };
+    Library::new(house.deps.work.data.corpora()).add("c", &ingested, &SourceBy::Document).unwrap();
     house
 }
 

@@ -38,10 +38,14 @@ pub(crate) async fn answer(call: Call) -> Answer {
     done(&call, async |work, by, reference| finding::answer(work, by, reference, &answer).await).await
 }
 
-/// `POST /cases/{reference}/sources`: one id on each line.
+/// `POST /cases/{reference}/sources`: one id on each line, and those that are ticked.
 pub(crate) async fn match_sources(call: Call) -> Answer {
-    let ids: Vec<String> =
-        call.text("sources")?.lines().map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).collect();
+    let written = call.text("sources")?;
+    let ids = written.lines().chain(call.fields.all("source"));
+    let ids: Vec<String> = ids.map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).collect();
+    if ids.iter().any(|id| id.contains(char::is_control)) {
+        return Err(Problem::unreadable("An id of a source holds no control characters. Choose one that is listed."));
+    }
     if ids.is_empty() {
         return Err(Problem::unreadable("Name at least one source, one on each line."));
     }

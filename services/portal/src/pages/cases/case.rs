@@ -10,6 +10,8 @@ use obelus_store::{
     requests::{self, Request, RequestState, is_closed, is_reversible},
 };
 
+use serde::Deserialize;
+
 use super::look;
 use crate::{
     dispatch::Call,
@@ -18,6 +20,9 @@ use crate::{
     route::Answer,
     shown::Shown,
 };
+
+/// Survivors that are shown.
+const SURVIVORS: usize = 10;
 
 #[derive(Template)]
 #[template(path = "case.html")]
@@ -84,6 +89,25 @@ struct Letter {
 struct Plan {
     digest: String,
     text: Shown,
+    /// Neurons that become zero, over how many layers.
+    neurons: Option<(u64, usize)>,
+    /// What the strike costs others: those that lose most, and the share of their sinks.
+    survivors: Vec<(Shown, String)>,
+}
+
+/// What a plan says of its impact, as far as it is known here.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Impact {
+    neurons_per_layer: Vec<u64>,
+    survivors: Vec<Survivor>,
+}
+
+#[derive(Deserialize)]
+struct Survivor {
+    source: String,
+    /// A decimal.
+    lost_fraction: String,
 }
 
 /// What the reader may do next, by the rules and by where the case is.
@@ -118,10 +142,8 @@ pub(crate) async fn show(call: Call) -> Answer {
     let regime = request.regime_file.as_deref().zip(request.calendar_file.as_deref());
     let regime = regime.and_then(|(regime, calendar)| Regime::parse(RegimeFiles { regime, calendar }).ok());
     let clocks = clocks::of(work, &request).await?.map(|clocks| clocks.running).unwrap_or_default();
-    let plan = request
-        .plan_digest
-        .zip(request.plan.as_deref())
-        .map(|(digest, plan)| Plan { digest: digest.to_string(), text: Shown::new(&pretty(plan)) });
+    let plan = request.plan_digest.zip(request.plan.as_deref());
+    let plan = plan.map(|(digest, plan)| impact(digest.to_string(), plan));
     let page = CasePage {
         layout: call.form_layout(&format!("Case {reference}"))?.under(&[("/cases", "Cases")]),
         reference: Shown::new(&reference),
@@ -246,6 +268,19 @@ async fn letters(call: &Call, reference: &str) -> Result<Vec<Letter>, Problem> {
 async fn certificates_of(call: &Call, reference: &str) -> Result<Vec<Shown>, Problem> {
     let rows = certificates::of_request(&call.portal.deps.work.db, reference).await?;
     Ok(rows.iter().map(|row| Shown::new(&row.id)).collect())
+}
+
+/// A plan with its impact.
+fn impact(digest: String, plan: &[u8]) -> Plan {
+    let Impact { neurons_per_layer, survivors } = serde_json::from_slice(plan).unwrap_or_default();
+    let percent = |fraction: &str| fraction.parse::<f64>().map_or(fraction.to_owned(), |f| format!("{:.1} %", 100.0 * f));
+    let most = survivors.iter().take(SURVIVORS).map(|s| (Shown::new(&s.source), percent(&s.lost_fraction)));
+    Plan {
+        digest,
+        text: Shown::new(&pretty(plan)),
+        neurons: (!neurons_per_layer.is_empty()).then(|| (neurons_per_layer.iter().sum(), neurons_per_layer.len())),
+        survivors: most.collect(),
+    }
 }
 
 /// A plan for people; as it is where it is no JSON.

@@ -1,8 +1,9 @@
 //! Cases for those who work on them: which there are, those first that are due first. Not here: one case (`case.rs`), and what
-//! is done in it (`acts.rs`).
+//! is done in it (`acts.rs`), and which sources it may mean (`find.rs`).
 
 mod acts;
 mod case;
+mod find;
 
 use askama::Template;
 use obelus_casework::clocks;
@@ -12,6 +13,7 @@ pub(crate) use acts::{
     answer, approve, ask, duplicate, extend, hold, match_sources, partially, refuse, release, suppress, triage, undo,
 };
 pub(crate) use case::show;
+pub(crate) use find::{find, form as find_form};
 
 use crate::{
     dispatch::Call,
