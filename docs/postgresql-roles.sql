@@ -188,17 +188,52 @@ GRANT SELECT (series, last) ON public.reference_numbers TO obelus_auditor;
 -- Hidden from auditors: plan (names of sources: a source may be a person's own writing).
 -- Hidden from auditors: refusal_reason (what a person wrote).
 GRANT SELECT, INSERT ON public.requests TO obelus_app;
-GRANT UPDATE (state, plan_digest, plan, protocol, refusal_code, refusal_reason, held_at) ON public.requests TO obelus_app;
-GRANT SELECT (reference, state, regime, model, filed_by, received_at, plan_digest, refusal_code, held_at, protocol, regime_file, calendar_file) ON public.requests TO obelus_auditor;
+GRANT UPDATE (state, plan_digest, plan, protocol, refusal_code, refusal_reason, held_at, window_until, duplicate_of) ON public.requests TO obelus_app;
+GRANT SELECT (reference, state, regime, model, filed_by, received_at, plan_digest, refusal_code, held_at, protocol, regime_file, calendar_file, window_until, duplicate_of) ON public.requests TO obelus_auditor;
 
--- request_sources: what a request is about is fixed when it is filed.
+-- request_sources: sources are added while it is found out what is meant, refused one by one, and never taken away.
 -- Hidden from auditors: source_id (names of sources: a source may be a person's own writing).
+-- Hidden from auditors: refusal_reason (what a person wrote).
 GRANT SELECT, INSERT ON public.request_sources TO obelus_app;
-GRANT SELECT (request) ON public.request_sources TO obelus_auditor;
+GRANT UPDATE (refusal_code, refusal_reason) ON public.request_sources TO obelus_app;
+GRANT SELECT (request, refusal_code) ON public.request_sources TO obelus_auditor;
 
 -- approvals: another plan needs approvals of its own; the old ones stay in the audit trail.
 GRANT SELECT, INSERT, DELETE ON public.approvals TO obelus_app;
 GRANT SELECT (request, person, plan_digest, approved_at) ON public.approvals TO obelus_auditor;
+
+-- filings: the receipt is added, and the document erased when its time has come; its digest stays.
+-- Hidden from auditors: document (who asks, and what for).
+GRANT SELECT, INSERT ON public.filings TO obelus_app;
+GRANT UPDATE (document, receipt) ON public.filings TO obelus_app;
+GRANT SELECT (request, document_digest, receipt) ON public.filings TO obelus_auditor;
+
+-- case_events: a chain of signed steps: none is changed or left out.
+-- Hidden from auditors: detail (reasons in a person's words, and names of sources).
+GRANT SELECT, INSERT ON public.case_events TO obelus_app;
+GRANT SELECT (request, sequence, statement, action, from_state, to_state, actor, happened_at) ON public.case_events TO obelus_auditor;
+
+-- case_questions: an answer is added; what was asked stays.
+-- Hidden from auditors: question (what a person wrote).
+-- Hidden from auditors: answer (what a person wrote).
+GRANT SELECT, INSERT ON public.case_questions TO obelus_app;
+GRANT UPDATE (answer, answered_at) ON public.case_questions TO obelus_app;
+GRANT SELECT (request, number, kind, asked_at, answered_at) ON public.case_questions TO obelus_auditor;
+
+-- case_extensions: told once, and never taken back.
+-- Hidden from auditors: reasons (what a person wrote).
+GRANT SELECT, INSERT ON public.case_extensions TO obelus_app;
+GRANT SELECT (request, told_at) ON public.case_extensions TO obelus_auditor;
+
+-- outbox: senders take, send and put back letters; a link leaves the letter that told it once it was sent.
+-- Hidden from auditors: recipient (the address of a person).
+-- Hidden from auditors: subject (what a person wrote).
+-- Hidden from auditors: body (what a person wrote).
+-- Hidden from auditors: last_error (a message, which may quote names of sources).
+-- Hidden from auditors: token (whoever knows it could end another's work).
+GRANT SELECT, INSERT ON public.outbox TO obelus_app;
+GRANT UPDATE (body, state, attempts, not_before, last_error, sent_at, lease_until, token) ON public.outbox TO obelus_app;
+GRANT SELECT (id, kind, request, language, digest, created_at, not_before, state, attempts, sent_at, lease_until) ON public.outbox TO obelus_auditor;
 
 -- erasures: its end is recorded; the weights that it began with stay.
 GRANT SELECT, INSERT ON public.erasures TO obelus_app;
@@ -267,5 +302,32 @@ GRANT SELECT (name, model, kind, seed, panel_seed, steps, device, threads, cost,
 GRANT SELECT, INSERT ON public.blind_challenges TO obelus_app;
 GRANT UPDATE (sealed, results, results_digest, outcome, result, opened_by, opened_at) ON public.blind_challenges TO obelus_app;
 GRANT SELECT (id, request, sealed_digest, sealed_bytes, commitment, deposit, deposited_at, results, results_digest, outcome, result, opened_at) ON public.blind_challenges TO obelus_auditor;
+
+-- accounts: passwords change, and accounts are closed and opened again; none is removed.
+-- Hidden from auditors: password_hash (made from a secret that lets its holder in).
+GRANT SELECT, INSERT ON public.accounts TO obelus_app;
+GRANT UPDATE (password_hash, disabled_at) ON public.accounts TO obelus_app;
+GRANT SELECT (person, created_at, disabled_at) ON public.accounts TO obelus_auditor;
+
+-- sessions: they are used, ended, and removed once they have run out.
+-- Hidden from auditors: token_hash (made from a secret that lets its holder in).
+-- Hidden from auditors: user_agent (tells the devices of a person).
+GRANT SELECT, INSERT, DELETE ON public.sessions TO obelus_app;
+GRANT UPDATE (seen_at, stepped_up_at, revoked_at) ON public.sessions TO obelus_app;
+GRANT SELECT (person, request, created_at, seen_at, expires_at, stepped_up_at, revoked_at) ON public.sessions TO obelus_auditor;
+
+-- one_time_links: each works once, and is removed when it has run out.
+-- Hidden from auditors: token_hash (made from a secret that lets its holder in).
+-- Hidden from auditors: subject (names a person; the audit trail says who acted).
+GRANT SELECT, INSERT, DELETE ON public.one_time_links TO obelus_app;
+GRANT UPDATE (used_at) ON public.one_time_links TO obelus_app;
+GRANT SELECT (purpose, created_at, expires_at, used_at) ON public.one_time_links TO obelus_auditor;
+
+-- api_tokens: they are used and revoked; what one may do stays.
+-- Hidden from auditors: name (what a person wrote).
+-- Hidden from auditors: token_hash (made from a secret that lets its holder in).
+GRANT SELECT, INSERT ON public.api_tokens TO obelus_app;
+GRANT UPDATE (last_used_at, revoked_at) ON public.api_tokens TO obelus_app;
+GRANT SELECT (id, person, scopes, created_at, expires_at, last_used_at, revoked_at) ON public.api_tokens TO obelus_auditor;
 
 COMMIT;
