@@ -55,7 +55,9 @@ async fn a_case_is_led_from_its_request_to_its_approval() {
         // What was filed is looked for first, and is in no source.
         let find = format!("{case}/find");
         lea.get(&find).await.is(200).says("stormy night.");
-        lea.post(&find, &[("by", "text"), ("words", "It was a dark\nand stormy night.")]).await.says("No source was found");
+        lea.post(&find, &[("by", "text"), ("words", "It was a dark\nand stormy night.")])
+            .await
+            .says("No source was found");
         lea.post(&find, &[("by", "text"), ("words", " ")]).await.is(200).says("has no letter and no digit");
         let found = lea.post(&find, &[("by", "text"), ("words", TEXT)]).await.is(200);
         found.says("value=\"a\" checked").says("words in a row");

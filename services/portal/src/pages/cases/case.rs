@@ -273,7 +273,8 @@ async fn certificates_of(call: &Call, reference: &str) -> Result<Vec<Shown>, Pro
 /// A plan with its impact.
 fn impact(digest: String, plan: &[u8]) -> Plan {
     let Impact { neurons_per_layer, survivors } = serde_json::from_slice(plan).unwrap_or_default();
-    let percent = |fraction: &str| fraction.parse::<f64>().map_or(fraction.to_owned(), |f| format!("{:.1} %", 100.0 * f));
+    let percent =
+        |fraction: &str| fraction.parse::<f64>().map_or(fraction.to_owned(), |f| format!("{:.1} %", 100.0 * f));
     let most = survivors.iter().take(SURVIVORS).map(|s| (Shown::new(&s.source), percent(&s.lost_fraction)));
     Plan {
         digest,
