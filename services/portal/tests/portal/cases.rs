@@ -13,7 +13,7 @@ use obelus_store::{
 use crate::{
     browser::Browser,
     house::{House, on_each},
-    requests::{ASKED, TEXT, reference, with_model},
+    requests::{TEXT, asked, with_model},
 };
 
 /// A plan as the command line makes it.
@@ -35,9 +35,7 @@ async fn a_case_is_led_from_its_request_to_its_approval() {
     on_each(async |database| {
         let house = with_model(database).await;
         let service = house.service().await;
-        let mut ada = Browser::new(&service);
-        ada.get("/request/new").await.is(200);
-        let reference = reference(ada.post("/request/new", ASKED).await.is(303).header("location"));
+        let (_, reference) = asked(&service).await;
         let case = format!("/cases/{reference}");
         let browser = async |name: &str, roles: &[&str]| {
             let id = house.person(name, roles).await;
@@ -105,9 +103,7 @@ async fn personal_data_is_shown_to_those_alone_who_may_read_it() {
     on_each(async |database| {
         let house = with_model(database).await;
         let service = house.service().await;
-        let mut ada = Browser::new(&service);
-        ada.get("/request/new").await.is(200);
-        let reference = reference(ada.post("/request/new", ASKED).await.is(303).header("location"));
+        let (_, reference) = asked(&service).await;
         let case = format!("/cases/{reference}");
         for (role, reads, personal) in [
             ("intake", true, true),
@@ -137,9 +133,7 @@ async fn what_the_rules_refuse_changes_nothing_and_says_why() {
     on_each(async |database| {
         let house = with_model(database).await;
         let service = house.service().await;
-        let mut ada = Browser::new(&service);
-        ada.get("/request/new").await.is(200);
-        let reference = reference(ada.post("/request/new", ASKED).await.is(303).header("location"));
+        let (_, reference) = asked(&service).await;
         let case = format!("/cases/{reference}");
         let id = house.person("lea", &["legal_reviewer", "intake", "hold_officer"]).await;
         let mut lea = Browser::new(&service).with_session(&house.session(id).await);

@@ -8,7 +8,7 @@ use obelus_portal::routes;
 use crate::{
     browser::{Browser, Page},
     house::{House, PASSWORD, on_each, set_up},
-    requests::{ASKED, reference, with_model},
+    requests::{asked, with_model},
 };
 
 const TEXTS: &[&str] = &[
@@ -78,9 +78,7 @@ async fn every_field_of_every_form_takes_any_text() {
     on_each(async |database| {
         let house = with_model(database).await;
         let service = house.service().await;
-        let mut ada = Browser::new(&service);
-        ada.get("/request/new").await.is(200);
-        let reference = reference(ada.post("/request/new", ASKED).await.is(303).header("location"));
+        let (_, reference) = asked(&service).await;
         for text in TEXTS {
             for route in routes() {
                 let person = house.deps.work.db.clone();

@@ -1,5 +1,11 @@
 //! Asking for something without an account, and following what becomes of it. Not here: what people decide (`cases.rs`).
 
+use actix_http::Request;
+use actix_web::{
+    Error,
+    body::MessageBody,
+    dev::{Service, ServiceResponse},
+};
 use obelus_casework::{case, triage};
 use obelus_corpus::{
     Document, Library,
@@ -18,7 +24,7 @@ pub const TEXT: &str = "On the seventh morning the surveyors of the Calder valle
     forty paces, and that the bridge which they had measured in spring stood on dry meadow, with larks nesting under it.";
 
 /// A form that is filled in as it should be.
-pub const ASKED: &[(&str, &str)] = &[
+const ASKED: &[(&str, &str)] = &[
     ("regime", "gdpr-art17"),
     ("model", "m"),
     ("subject", "Her <b>notes</b>"),
@@ -58,8 +64,21 @@ pub async fn with_model(database: &obelus_testkit::TestDatabase) -> House {
 }
 
 /// The reference in an address such as `/r/OB-2026-000001`.
-pub fn reference(location: &str) -> String {
+fn reference(location: &str) -> String {
     location.strip_prefix("/r/").unwrap().to_owned()
+}
+
+/// Somebody's browser after they have asked, and the reference that they got.
+pub async fn asked<'s, S, B>(service: &'s S) -> (Browser<'s, S>, String)
+where
+    S: Service<Request, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody,
+{
+    let mut browser = Browser::new(service);
+    browser.get("/request/new").await.is(200).says("Right to erasure (GDPR)");
+    let filed = browser.post("/request/new", ASKED).await.is(303);
+    let reference = reference(filed.header("location"));
+    (browser, reference)
 }
 
 #[actix_web::test]
@@ -67,10 +86,7 @@ async fn somebody_asks_is_asked_answers_and_takes_it_back() {
     on_each(async |database| {
         let house = with_model(database).await;
         let service = house.service().await;
-        let mut ada = Browser::new(&service);
-        ada.get("/request/new").await.is(200).says("Right to erasure (GDPR)");
-        let filed = ada.post("/request/new", ASKED).await.is(303);
-        let reference = reference(filed.header("location"));
+        let (mut ada, reference) = asked(&service).await;
         let page = ada.get(&format!("/r/{reference}")).await.is(200);
         page.says("We have your request.").says("You have our answer by").says("Download the signed receipt");
         let receipt = ada.get(&format!("/r/{reference}/receipt")).await.is(200);
@@ -129,9 +145,7 @@ async fn a_request_is_opened_by_a_link_to_its_own_address_and_by_nothing_else() 
     on_each(async |database| {
         let house = with_model(database).await;
         let service = house.service().await;
-        let mut ada = Browser::new(&service);
-        ada.get("/request/new").await.is(200);
-        let first = reference(ada.post("/request/new", ASKED).await.is(303).header("location"));
+        let (_, first) = asked(&service).await;
         let mut eve = Browser::new(&service);
         eve.get("/request/new").await.is(200);
         let second = reference(eve.post("/request/new", &but("email", "eve@example.org")).await.header("location"));
