@@ -26,6 +26,10 @@ use crate::{Deps, clocks, filing::Filing, triage::NotGranted};
 /// Whom to complain to where a regime names nobody.
 const ANY_AUTHORITY: &str = "the authority that supervises us";
 
+/// What happens after tests that did not confirm a removal.
+const AFTER_FAILURE: &str = "The sources stay switched off. What was found is examined, what remains is removed where it can \
+                             be, and the tests are run again. You are told what they find.";
+
 /// What became of a verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -168,14 +172,21 @@ pub async fn concluded(
             Outcome::WithResidual => {
                 Matter::CertifiedWithResidual(Residual { certificate, valid_until, residual: found })
             }
-            Outcome::Failed => Matter::VerificationFailed(Failure {
-                finding: found,
-                next: Block::new(
-                    "The sources stay switched off. What was found is examined, what remains is removed where it can be, \
-                     and the tests are run again. You are told what they find.",
-                ),
-            }),
+            Outcome::Failed => Matter::VerificationFailed(Failure { finding: found, next: Block::new(AFTER_FAILURE) }),
         })
+    })
+    .await
+}
+
+/// Tells that a repeated test does not confirm the removal any more, so that its certificate is suspended.
+///
+/// # Errors
+/// When the database fails, or a time zone or regime cannot be read.
+pub async fn reopened(deps: &Deps, write: &Write, reference: &str, certificate: &str) -> Result<()> {
+    tell(deps, write, reference, async |_, _| {
+        let finding = format!("A repeated test found more than the certificate {certificate} says. It is suspended.");
+        let (finding, next) = (Block::new(&finding), Block::new(AFTER_FAILURE));
+        Ok(Matter::VerificationFailed(Failure { finding, next }))
     })
     .await
 }

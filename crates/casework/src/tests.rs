@@ -12,7 +12,6 @@ use obelus_store::{
     case_questions::QuestionKind,
     filings, log as queue,
     models::{self, ModelStatus},
-    outbox::{self, LetterKind},
     requests,
     requests::RequestState,
     sources,
@@ -312,50 +311,6 @@ async fn sources_stay_suppressed_while_any_other_request_needs_it() {
         assert!(
             !is_suppressed(&deps, "a").await && !is_suppressed(&deps, "b").await && is_suppressed(&deps, "c").await
         );
-    }
-}
-
-#[tokio::test]
-async fn the_requester_is_told_every_step_that_concerns_them_and_no_other() {
-    for database in databases().await {
-        let folder = TempDir::new().unwrap();
-        let (deps, _) = house(&database, &folder).await;
-        let told = async |reference: &str| {
-            let letters = outbox::of_request(&deps.db, reference).await.unwrap();
-            assert!(letters.iter().all(|letter| letter.recipient == "ada@example.org" && letter.is_intact()));
-            letters.into_iter().map(|letter| (letter.kind, letter.body)).collect::<Vec<_>>()
-        };
-        let filing = filed(&deps, "gdpr-art17", &["a", "b", "c"]);
-        let reference = case::file(&deps, "ana", &filing).await.unwrap().reference;
-        let receipt = told(&reference).await;
-        assert!(receipt[0].1.contains(&format!("https://obelus.example.org/r/{reference}")));
-        assert!(receipt[0].1.contains("her notes") && receipt[0].1.contains("3 August 2026"), "{}", receipt[0].1);
-        triage::ask(&deps, "ben", &reference, QuestionKind::Identity, "Who are you?").await.unwrap();
-        triage::answer(&deps, "ana", &reference, "I am Ada.").await.unwrap();
-        triage::triage(&deps, "ben", &reference).await.unwrap();
-        let (source, code, reason) = ("b".to_owned(), "not_rights_holder".to_owned(), "it is not hers".to_owned());
-        triage::grant_partially(&deps, "ben", &reference, &[NotGranted { source, code, reason }]).await.unwrap();
-        decision::extend(&deps, "ben", &reference, "there are many").await.unwrap();
-        plan(&deps, "ben", &reference, b"plan").await.unwrap();
-        for person in ["cem", "dee"] {
-            decision::approve(&deps, person, &reference).await.unwrap();
-        }
-        // A step that is refused tells nobody anything.
-        assert!(decision::approve(&deps, "cem", &reference).await.is_err());
-        decision::withdraw(&deps, "ana", &reference).await.unwrap();
-        let letters = told(&reference).await;
-        let kinds: Vec<_> = letters.iter().map(|(kind, _)| *kind).collect();
-        use LetterKind::{Decided, Extension, IdentityNeeded, PartiallyGranted, Receipt, Suppressed, Withdrawn};
-        assert_eq!(
-            kinds,
-            [Receipt, IdentityNeeded, PartiallyGranted, Extension, Suppressed, Decided, Withdrawn],
-            "in the order of the steps"
-        );
-        assert!(letters[2].1.contains("it is not hers") && letters[3].1.contains("1 October 2026"));
-        assert!(letters[3].1.contains("data protection authority"), "{}", letters[3].1);
-        let internal = Filing::internal("m", "gdpr-art17", &["a".to_owned()], deps.now());
-        let silent = case::file(&deps, "ana", &internal).await.unwrap().reference;
-        assert!(told(&silent).await.is_empty(), "there is nobody to write to");
     }
 }
 

@@ -34,6 +34,7 @@ use crate::{
 use obelus_casework::{
     Deps, case,
     fault::point,
+    letters,
     step::{Act, take},
     transparency::{publish, sign},
 };
@@ -245,6 +246,7 @@ async fn open_incident(deps: &Deps, attempt: &Attempt<'_>, new: NewIncident, reo
         certificates::set_status(write, &new.certificate, CertificateStatus::Suspended, now).await?;
         if state != to {
             requests::advance(write, &request, state, to).await?;
+            letters::reopened(deps, write, &request, &new.certificate).await?;
         }
         incidents::open(write, new.clone(), now).await?;
         Ok(())
