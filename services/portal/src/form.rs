@@ -1,5 +1,7 @@
 //! The fields of a form, or of what follows the `?`. Not here: which fields there must be.
 
+use obelus_casework::case::{OWNER, PORTAL, SERVICE};
+
 /// Fields by name, as they were sent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fields(Vec<(String, String)>);
@@ -65,6 +67,8 @@ pub(crate) enum UnfitName {
     Long,
     #[error("Leave out characters that cannot be seen or that change the direction of the text")]
     Deceives,
+    #[error("Choose another name: this one is the program's own")]
+    Reserved,
 }
 
 /// A person's name, without the spaces around it.
@@ -79,7 +83,15 @@ pub(crate) fn person_name(text: &str) -> Result<&str, UnfitName> {
     if name.chars().any(|c| c.is_control() || crate::shown::deceives(c)) {
         return Err(UnfitName::Deceives);
     }
+    if is_reserved(name) {
+        return Err(UnfitName::Reserved);
+    }
     Ok(name)
+}
+
+/// Whether a name is the program's own, or that of whoever owns the data directory: nobody signs in as one of those.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    [OWNER, SERVICE, PORTAL].contains(&name)
 }
 
 #[cfg(test)]
@@ -95,6 +107,9 @@ mod tests {
         assert!(Fields::read("a&".repeat(1001).as_bytes()).is_none());
         assert_eq!(person_name(" Ana Müller "), Ok("Ana Müller"));
         assert_eq!(person_name("  "), Err(UnfitName::Empty));
+        for own in ["owner", " obelus-auditor", "obelus-portal "] {
+            assert_eq!(person_name(own), Err(UnfitName::Reserved), "{own:?}");
+        }
         assert_eq!(person_name(&"é".repeat(65)), Err(UnfitName::Long));
         for bad in ["a\0b", "a\u{202e}b", "a\nb", "a\u{feff}"] {
             assert_eq!(person_name(bad), Err(UnfitName::Deceives), "{bad:?}");

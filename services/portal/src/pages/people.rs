@@ -80,7 +80,8 @@ pub(crate) async fn show(call: Call) -> Answer {
         state: state(person.id),
         is_self: person.id == own,
     };
-    let people = persons::list(db).await?.into_iter().map(line).collect();
+    let people = persons::list(db).await?;
+    let people = people.into_iter().filter(|person| !form::is_reserved(&person.name)).map(line).collect();
     call.show(&PeoplePage { layout: call.form_layout("People")?, people })
 }
 
@@ -187,7 +188,7 @@ pub(crate) async fn enable(call: Call) -> Answer {
 async fn person(call: &Call, write: &Write) -> Result<Person, Problem> {
     let missing = || Problem::not_found("There is no person of this number. Choose one on the page People.");
     let id: i64 = call.part("id").parse().map_err(|_| missing())?;
-    persons::get(write, id).await?.ok_or_else(missing)
+    persons::get(write, id).await?.filter(|person| !form::is_reserved(&person.name)).ok_or_else(missing)
 }
 
 fn no_account() -> Problem {

@@ -2,6 +2,9 @@
 //!
 //! Not here: who may (`access.rs`).
 
+use obelus_casework::case::{OWNER, PORTAL, SERVICE};
+use obelus_store::persons;
+
 use crate::{
     browser::Browser,
     house::{House, PASSWORD, on_each, set_up},
@@ -37,6 +40,24 @@ async fn somebody_who_is_invited_gets_their_roles_and_no_more() {
 }
 
 #[actix_web::test]
+async fn nobody_becomes_the_program_or_the_owner_of_the_data_directory() {
+    on_each(async |database| {
+        let house = House::on(database).await;
+        let service = house.service().await;
+        let mut admin = set_up(&house, &service).await;
+        let own = persons::named(&house.deps.work.db, PORTAL).await.unwrap().unwrap();
+        admin.get("/settings/people").await.is(200).never_says(PORTAL);
+        assert_eq!(admin.post(&format!("/settings/people/{}/link", own.id), &[]).await.status, 404);
+        for name in [PORTAL, SERVICE, OWNER] {
+            admin.get("/settings/people/invite").await.is(200);
+            let refused = admin.post("/settings/people/invite", &[("name", name), ("role", "intake")]).await;
+            refused.is(422).says("Choose another name");
+        }
+    })
+    .await;
+}
+
+#[actix_web::test]
 async fn somebody_who_is_locked_out_is_out_at_once_and_comes_back_when_let_in() {
     on_each(async |database| {
         let house = House::on(database).await;
@@ -48,8 +69,8 @@ async fn somebody_who_is_locked_out_is_out_at_once_and_comes_back_when_let_in() 
         let mut mara = Browser::new(&service);
         mara.get(&link).await;
         mara.post(&link, &[("new_password", PASSWORD), ("again", PASSWORD)]).await.leads_to("/account");
-        let id = obelus_store::persons::named(&house.deps.work.db, "mara").await.unwrap().unwrap().id;
-        let own = obelus_store::persons::named(&house.deps.work.db, "ana").await.unwrap().unwrap().id;
+        let id = persons::named(&house.deps.work.db, "mara").await.unwrap().unwrap().id;
+        let own = persons::named(&house.deps.work.db, "ana").await.unwrap().unwrap().id;
         admin.get("/settings/people").await.says("May sign in");
         admin.post(&format!("/settings/people/{own}/disable"), &[]).await.is(403).says("Nobody locks themselves out");
         admin.post("/settings/people/999999/disable", &[]).await.is(404);
