@@ -97,7 +97,7 @@ async fn a_lost_password_is_replaced_by_a_link_and_the_old_one_is_over() {
         let mut mara = Browser::new(&service);
         mara.get(&link).await;
         mara.post(&link, &[("new_password", PASSWORD), ("again", PASSWORD)]).await.leads_to("/account");
-        let id = obelus_store::persons::named(&house.deps.work.db, "mara").await.unwrap().unwrap().id;
+        let id = persons::named(&house.deps.work.db, "mara").await.unwrap().unwrap().id;
         let link = admin.post(&format!("/settings/people/{id}/link"), &[]).await.is(200).one_time_path();
         assert!(link.starts_with("/reset/"), "{link}");
         // It is no invitation, and no way to set up.
