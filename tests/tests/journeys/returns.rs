@@ -171,7 +171,7 @@ fn a_text_that_comes_back_under_another_name_suspends_the_certificate_and_reopen
     // Somebody offers the struck texts again, as a source of their own, and they are trained.
     let mirror = documents(&here, "mirror.jsonl", [(source, "mirror".to_owned())].into_iter());
     here.run(&["corpus", "add", "mirror", &mirror, "--source-by", "field:source"]).json(0);
-    let add = ["model", "train", MODEL, "--corpus", "mirror", "--add-sources", "--steps", "80", "--quiet"];
+    let add = ["model", "train", MODEL, "--corpus", "mirror", "--add-sources", "--steps", "240", "--quiet"];
     here.run(&add).json(0);
     let done = here.run(&["audit", "schedule", "run", "--once"]).json(1);
     assert_eq!(done["jobs"][0]["result"], "suspended", "{done}");
