@@ -283,9 +283,10 @@ GRANT SELECT (id, scope, subject, cron, protocol, created_at, last_due_at, remov
 -- jobs: workers take, keep and end them; what is to be done stays.
 -- Hidden from auditors: token (whoever knows it could end another's work).
 -- Hidden from auditors: outcome (a message, which may quote names of sources).
+-- Hidden from auditors: ordered_by (names a person; the audit trail says who acted).
 GRANT SELECT, INSERT ON public.jobs TO obelus_app;
-GRANT UPDATE (state, run_after, attempts, token, leased_until, outcome, finished_at) ON public.jobs TO obelus_app;
-GRANT SELECT (id, kind, subject, reason, schedule, due_at, state, run_after, attempts, leased_until, enqueued_at, finished_at) ON public.jobs TO obelus_auditor;
+GRANT UPDATE (state, run_after, attempts, token, leased_until, outcome, finished_at, progress) ON public.jobs TO obelus_app;
+GRANT SELECT (id, kind, subject, reason, schedule, due_at, state, run_after, attempts, leased_until, enqueued_at, finished_at, argument, progress) ON public.jobs TO obelus_auditor;
 
 -- baselines: its progress and its end are recorded, and it may be asked for again; what it leaves out stays.
 -- Hidden from auditors: excluded (names of sources: a source may be a person's own writing).

@@ -34,6 +34,12 @@ words!(
         ReverifyModel = "reverify-model",
         /// A retrain that a verification is compared with is trained.
         TrainBaseline = "train-baseline",
+        /// The plan of a takedown is made.
+        PlanTakedown = "plan-takedown",
+        /// A takedown that was approved is executed.
+        ExecuteTakedown = "execute-takedown",
+        /// A takedown that was executed is judged.
+        VerifyTakedown = "verify-takedown",
     }
 );
 
@@ -64,6 +70,17 @@ pub struct NewJob {
     pub schedule: Option<String>,
     /// When it became due.
     pub due_at: Timestamp,
+    /// The person who orders it, and how it is to be done; none where something else makes it due.
+    pub order: Option<Ordered>,
+}
+
+/// Who orders a job, and what more they say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ordered {
+    /// The person, by name. When the job is begun they must still be permitted what they order.
+    pub by: String,
+    /// How it is to be done, where there is a choice.
+    pub argument: Option<String>,
 }
 
 /// An attempt at a job: its token fences out everybody who lost it.
@@ -80,6 +97,7 @@ pub struct Lease {
 /// # Errors
 /// When there is no such schedule.
 pub async fn enqueue(write: &Write, new: NewJob, now: Timestamp) -> Result<bool> {
+    let (ordered_by, argument) = new.order.map(|order| (order.by, order.argument)).unzip();
     let row = ActiveModel {
         id: NotSet,
         kind: Set(new.kind),
@@ -95,6 +113,9 @@ pub async fn enqueue(write: &Write, new: NewJob, now: Timestamp) -> Result<bool>
         outcome: Set(None),
         enqueued_at: Set(Micros(now)),
         finished_at: Set(None),
+        ordered_by: Set(ordered_by),
+        argument: Set(argument.flatten()),
+        progress: Set(None),
     };
     // Whichever of the unique indices says that it is here.
     let unless_here = OnConflict::new().do_nothing().to_owned();
@@ -151,6 +172,14 @@ async fn bury(write: &Write, now: Timestamp) -> Result<()> {
 pub async fn keep(write: &Write, lease: &Lease, until: Timestamp) -> Result<()> {
     let change = Entity::update_many().col_expr(Column::LeasedUntil, Expr::value(Some(Micros(until))));
     fenced(write, change, lease).await
+}
+
+/// Notes how far an attempt is, for those who wait for it.
+///
+/// # Errors
+/// [`Error::State`] when the lease is lost.
+pub async fn note(write: &Write, lease: &Lease, progress: &str) -> Result<()> {
+    fenced(write, Entity::update_many().col_expr(Column::Progress, Expr::value(Some(progress.to_owned()))), lease).await
 }
 
 /// Ends a job.
@@ -220,6 +249,24 @@ pub async fn of_subject(db: &impl Read, kind: JobKind, subject: &str) -> Result<
     Ok(query.order_by_desc(Column::Id).one(db.connection()).await?)
 }
 
+/// Jobs of these kinds about a subject, newest first, at most `limit`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn about(db: &impl Read, kinds: &[JobKind], subject: &str, limit: u64) -> Result<Vec<Job>> {
+    let query = Entity::find().filter(Column::Kind.is_in(kinds.iter().copied())).filter(Column::Subject.eq(subject));
+    Ok(query.order_by_desc(Column::Id).limit(at_most(limit)).all(db.connection()).await?)
+}
+
+/// Whether a job waits that may be begun now. Only reads, so that it can be asked often.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_waiting(db: &impl Read, now: Timestamp) -> Result<bool> {
+    let query = Entity::find().filter(Column::State.eq(JobState::Queued)).filter(Column::RunAfter.lte(Micros(now)));
+    Ok(query.limit(1).count(db.connection()).await? > 0)
+}
+
 /// Ends a job that nobody does: one that waits, or that failed too often. False when somebody does it, or it has ended.
 ///
 /// # Errors
@@ -281,6 +328,7 @@ fn left(state: JobState, outcome: &str, run_after: Micros, ended: Option<Micros>
         .col_expr(Column::FinishedAt, Expr::value(ended))
         .col_expr(Column::Token, Expr::value(None::<String>))
         .col_expr(Column::LeasedUntil, Expr::value(None::<Micros>))
+        .col_expr(Column::Progress, Expr::value(None::<String>))
 }
 
 async fn fenced(write: &Write, change: UpdateMany<Entity>, lease: &Lease) -> Result<()> {

@@ -102,6 +102,13 @@ pub async fn tick(
         .filter(Column::LastDueAt.lt(Micros(due_at)))
         .exec(write.connection())
         .await?;
-    let job = NewJob { kind, subject: schedule.subject.clone(), reason, schedule: Some(schedule.id.clone()), due_at };
+    let job = NewJob {
+        kind,
+        subject: schedule.subject.clone(),
+        reason,
+        schedule: Some(schedule.id.clone()),
+        due_at,
+        order: None,
+    };
     jobs::enqueue(write, job, now).await
 }

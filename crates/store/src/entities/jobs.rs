@@ -40,6 +40,12 @@ pub struct Model {
     pub enqueued_at: Micros,
     /// When it ended.
     pub finished_at: Option<Micros>,
+    /// The person who ordered it, by name; none when something else made it due.
+    pub ordered_by: Option<String>,
+    /// What more was said about how it is to be done.
+    pub argument: Option<String>,
+    /// How far the attempt under way is, in words.
+    pub progress: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

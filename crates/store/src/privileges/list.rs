@@ -334,11 +334,11 @@ pub(super) const TABLES: &[Table] = &[
     },
     Table {
         name: "jobs",
-        application: changes("state run_after attempts token leased_until outcome finished_at"),
+        application: changes("state run_after attempts token leased_until outcome finished_at progress"),
         why: "workers take, keep and end them; what is to be done stays",
         shown: "id kind subject reason schedule due_at state run_after attempts leased_until enqueued_at \
-                finished_at",
-        hidden: &[("token", LEASE), ("outcome", MESSAGE)],
+                finished_at argument progress",
+        hidden: &[("token", LEASE), ("outcome", MESSAGE), ("ordered_by", PERSON)],
         ..TABLE
     },
     Table {

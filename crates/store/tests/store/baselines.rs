@@ -22,6 +22,7 @@ fn job() -> NewJob {
         reason: "asked for".to_owned(),
         schedule: None,
         due_at: NOW,
+        order: None,
     }
 }
 

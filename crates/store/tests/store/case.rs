@@ -215,6 +215,7 @@ pub fn new_job(subject: &str) -> NewJob {
         reason: "repaired".to_owned(),
         schedule: None,
         due_at: NOW,
+        order: None,
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 use obelus_core::{Clock as _, Timestamp};
 use obelus_store::{
     Db, Error, audit, connect,
-    jobs::{self, JobState, Lease, MOST_ATTEMPTS, NewJob},
+    jobs::{self, JobKind, JobState, Lease, MOST_ATTEMPTS, NewJob, Ordered},
 };
 use obelus_testkit::{ManualClock, TestDatabase};
 
@@ -229,4 +229,35 @@ async fn none_is_lost_or_doubled(database: &TestDatabase, count: usize) {
 async fn of_many_claimers_that_are_cut_off_none_loses_or_doubles_a_job() {
     let count = std::env::var("OBELUS_TEST_JOBS").ok().and_then(|n| n.parse().ok()).unwrap_or(60);
     on_each(async |database| none_is_lost_or_doubled(database, count).await).await;
+}
+
+#[tokio::test]
+async fn an_order_says_who_gave_it_and_how_far_it_is() {
+    on_each(async |database| {
+        let db = &database.db;
+        assert!(!jobs::is_waiting(db, LATER).await.unwrap());
+        let order = Some(Ordered { by: "mara".to_owned(), argument: Some("quick".to_owned()) });
+        let job = NewJob { kind: JobKind::PlanTakedown, order, ..new_job("OB-1") };
+        assert!(kept(db, async |write| jobs::enqueue(write, job.clone(), NOW).await.unwrap()).await);
+        assert!(!kept(db, async |write| jobs::enqueue(write, job, NOW).await.unwrap()).await, "it is ordered already");
+        enqueue(db, "OB-1").await;
+        enqueue(db, "OB-2").await;
+        assert!(jobs::is_waiting(db, NOW).await.unwrap());
+        let about = async |kinds: &[JobKind]| jobs::about(db, kinds, "OB-1", 9).await.unwrap();
+        let ordered = about(&[JobKind::PlanTakedown]).await.remove(0);
+        assert_eq!((ordered.ordered_by.as_deref(), ordered.argument.as_deref()), (Some("mara"), Some("quick")));
+        let kinds: Vec<_> =
+            about(&[JobKind::ReverifyCase, JobKind::PlanTakedown]).await.iter().map(|j| j.kind).collect();
+        assert_eq!(kinds, [JobKind::ReverifyCase, JobKind::PlanTakedown], "newest first");
+        let lease = claim(db, "a", NOW).await.unwrap();
+        kept(db, async |write| jobs::note(write, &lease, "half").await.unwrap()).await;
+        assert_eq!(jobs::get(db, lease.job.id).await.unwrap().unwrap().progress.as_deref(), Some("half"));
+        let other = claim(db, "b", LATER).await.unwrap();
+        assert_eq!(other.job.id, lease.job.id, "its lease has run out");
+        let lost = dropped(db, async |write| jobs::note(write, &lease, "whole").await).await;
+        refused!(lost, Error::State { what: "job", .. });
+        kept(db, async |write| jobs::finish(write, &other, "planned", LATER).await.unwrap()).await;
+        assert_eq!(jobs::get(db, lease.job.id).await.unwrap().unwrap().progress, None, "what is done is not under way");
+    })
+    .await;
 }

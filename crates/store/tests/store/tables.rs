@@ -57,7 +57,7 @@ fn split_name(url: &str) -> (&str, &str) {
 async fn migrating_again_changes_nothing() {
     on_each(async |database| {
         let before = shape(database).await;
-        assert_eq!(applied(database).await.len(), 21, "{before:?}");
+        assert_eq!(applied(database).await.len(), 22, "{before:?}");
         database.db.migrate().await.unwrap();
         assert_eq!(shape(database).await, before);
     })
@@ -206,7 +206,7 @@ async fn what_must_be_there_once_is_refused_under_another_key() {
         (
             "a change is one job",
             "jobs SELECT id + 99, kind, subject, reason, schedule, due_at, state, run_after, attempts, token, leased_until,
-                         outcome, enqueued_at, finished_at FROM jobs",
+                         outcome, enqueued_at, finished_at, ordered_by, argument, progress FROM jobs",
         ),
         (
             "a certificate has one open incident",
