@@ -19,6 +19,7 @@ pub mod keyring;
 pub mod letters;
 pub mod manifest_tree;
 pub mod open;
+pub mod orders;
 pub mod post;
 pub mod provenance;
 pub mod step;

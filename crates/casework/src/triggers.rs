@@ -32,6 +32,7 @@ pub async fn case_changed(write: &Write, request: &str, what: &str, now: Timesta
         reason: what.to_owned(),
         schedule: None,
         due_at: now,
+        order: None,
     };
     Ok(jobs::enqueue(write, job, now).await?)
 }

@@ -131,7 +131,7 @@ pub async fn run(
         struck: &struck,
         protocol,
         salt,
-        progress: Progress::default(),
+        progress: &Progress::default(),
     };
     let before = setting.before(deps, false)?;
     let materials = Materials::new(&opened.corpus);

@@ -78,7 +78,7 @@ pub struct Setting<'a> {
     /// Salt of item digests.
     pub salt: Salt,
     /// Says how far long attacks are.
-    pub progress: Progress,
+    pub progress: &'a Progress,
 }
 
 impl Setting<'_> {
@@ -139,7 +139,7 @@ impl Setting<'_> {
         let masks = self.masks()?;
         let mut strike = Strike::new(self.struck, &masks, &subject);
         (strike.retrains, strike.post_hoc) = (&retrains, &post_hoc);
-        tracing::info!("scoring what is to be struck");
+        self.progress.stage("scoring what is to be struck");
         let watch = |step: &Step<'_>| self.progress.step(step);
         let rows = self.measurement(Scope::Source, strike, &materials, &unwatched).rows();
         let source = self.measurement(Scope::Source, strike, &materials, &watch).run(&conditions, &rows)?;
@@ -234,7 +234,7 @@ impl Setting<'_> {
         let mut scored = Vec::new();
         for source in sources.iter().skip(worker).step_by(workers) {
             let number = done.fetch_add(1, Ordering::Relaxed) + 1;
-            tracing::info!("scoring panel source {number} of {}", sources.len());
+            self.progress.stage(&format!("scoring panel source {number} of {}", sources.len()));
             let (own, masks) = ([source.clone()], [self.opened.neurons_of(source)?]);
             let mut strike = Strike::new(&own, &masks, &subject);
             (strike.retrains, strike.post_hoc) = (&retrains, &post_hoc);
@@ -278,7 +278,7 @@ impl Setting<'_> {
         let masks = self.masks()?;
         let mut strike = Strike::new(self.struck, &masks, &subject);
         strike.erased = Erased::AsItIs;
-        tracing::info!("scoring the erased model");
+        self.progress.stage("scoring the erased model");
         let conditions: Vec<Condition> =
             Measurement::conditions(self.protocol, Scope::Source).into_iter().filter(|c| c.is_after()).collect();
         let watch = |step: &Step<'_>| self.progress.step(step);

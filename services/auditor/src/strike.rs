@@ -62,7 +62,7 @@ pub struct Executed {
 ///
 /// # Errors
 /// When it is not approved, held, or a step fails; run it again when the reason is gone.
-pub async fn execute(deps: &Deps, by: &str, reference: &str) -> Result<Executed> {
+pub async fn execute(deps: &Deps, by: &str, reference: &str, progress: &Progress) -> Result<Executed> {
     let request = case::existing(deps, reference).await?;
     let mut tree = None;
     match request.state {
@@ -93,7 +93,8 @@ pub async fn execute(deps: &Deps, by: &str, reference: &str) -> Result<Executed>
                 );
             }
             let plan = plan::approved(deps, reference).await?;
-            prepare(deps, &plan).await?;
+            prepare(deps, &plan, progress).await?;
+            progress.stage("writing the row proof");
             tree = Some(begin(deps, &person.name, &plan).await?);
         }
         // Whoever began may be gone; going on destroys nothing that was not approved.
@@ -107,8 +108,10 @@ pub async fn execute(deps: &Deps, by: &str, reference: &str) -> Result<Executed>
              takedown plan {reference}, then obelus request approve {reference} --as PERSON, twice)"
         ),
     }
-    let tree = zero(deps, reference, tree).await?;
+    let tree = zero(deps, reference, tree, progress).await?;
+    progress.stage("checking that these rows and no others became zero");
     finish(deps, reference, tree).await?;
+    progress.stage("signing what was erased");
     state(deps, reference).await?;
     executed(deps, reference).await
 }
@@ -127,7 +130,7 @@ async fn executed(deps: &Deps, reference: &str) -> Result<Executed> {
 }
 
 /// Fixes the protocol, then records the scores that the erasure will destroy. Nothing is changed in the model.
-async fn prepare(deps: &Deps, plan: &Plan) -> Result<()> {
+async fn prepare(deps: &Deps, plan: &Plan, progress: &Progress) -> Result<()> {
     let reference = &plan.reference;
     let opened = Opened::open(deps, &plan.model).await?;
     let protocol_text = plan::protocol_of(deps, reference).await?;
@@ -150,7 +153,7 @@ async fn prepare(deps: &Deps, plan: &Plan) -> Result<()> {
         struck: &plan.sources,
         protocol: &protocol,
         salt,
-        progress: Progress::default(),
+        progress,
     };
     let run = match verifications::of_request(&deps.db, reference).await?.pop() {
         Some(run) if of_these_weights(&run, plan)? => run,

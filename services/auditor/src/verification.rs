@@ -97,7 +97,13 @@ impl Results {
 ///
 /// # Errors
 /// When the takedown was not executed, or the weights are not those that were signed.
-pub async fn run(deps: &Deps, by: &str, reference: &str, baseline: Option<&str>) -> Result<(String, Results)> {
+pub async fn run(
+    deps: &Deps,
+    by: &str,
+    reference: &str,
+    baseline: Option<&str>,
+    progress: &Progress,
+) -> Result<(String, Results)> {
     let run = verifications::first_of_request(&deps.db, reference).await?;
     let run = run.with_context(|| format!("{reference} was not executed; obelus takedown execute {reference}"))?;
     if run.phase == RunPhase::Judged {
@@ -125,13 +131,14 @@ pub async fn run(deps: &Deps, by: &str, reference: &str, baseline: Option<&str>)
     let opened = Opened::open(deps, &run.model).await?;
     let checkpoint = opened.record.checkpoint_path(&deps.data.model(&run.model));
     // From end to end, whatever the takedown took from a node cache: no certificate rests on one.
+    progress.stage("hashing the checkpoint");
     let found = WeightTree::read(&checkpoint, deps.hashing_threads(), |_| ())?.root();
     ensure!(
         found == root_after,
         "{} has the weight root {found}, and {root_after} was signed: what would be judged is not what was erased",
         checkpoint.display()
     );
-    let Measured { results, baselines, before } = measured(deps, &run, &opened, reference).await?;
+    let Measured { results, baselines, before } = measured(deps, &run, &opened, reference, progress).await?;
     let circumstances = serde_json::to_string(&Circumstances::now(deps, &opened, found, &run.protocol).await?)?;
     let bytes = serde_json::to_vec(&results)?;
     let verdict = results.judgement.verdict.name();
@@ -186,21 +193,15 @@ pub(crate) async fn measured(
     first: &verifications::Run,
     opened: &Opened,
     reference: &str,
+    progress: &Progress,
 ) -> Result<Measured> {
     let protocol = Protocol::parse(std::str::from_utf8(&first.protocol).context("the protocol is not text")?)?;
     let before = scores_before(first)?;
     let before_digest = Digest::sha256(first.scores_before.as_deref().unwrap_or_default());
     let struck = requests::sources(&deps.db, reference).await?;
     let salt = Salt::new(plan::score_salt(deps, &opened.row.lineage, reference).await?);
-    let setting = Setting {
-        opened,
-        retrains: &[],
-        post_hoc: &[],
-        struck: &struck,
-        protocol: &protocol,
-        salt,
-        progress: Progress::default(),
-    };
+    let setting =
+        Setting { opened, retrains: &[], post_hoc: &[], struck: &struck, protocol: &protocol, salt, progress };
     let after = setting.after(deps, &before)?;
     ensure!(
         same_items(&before.source, &after.source),
@@ -292,7 +293,7 @@ pub async fn rehearse(
         struck: &struck,
         protocol,
         salt,
-        progress: Progress::default(),
+        progress: &Progress::default(),
     };
     let before = setting.before(deps, true)?;
     let matched = retrains.first().is_some_and(|retrain| retrain.row.excluded.0 == struck);

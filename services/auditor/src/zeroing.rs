@@ -23,6 +23,7 @@ use obelus_store::{
 use crate::{
     adaptation, export, model_signature,
     plan::{self, Plan},
+    progress::Progress,
     registration::Assigned,
     targets::{self, Strike, Trees},
     training::keep,
@@ -105,7 +106,12 @@ pub(crate) async fn struck(deps: &Deps, model: &str, ids: &[String]) -> Result<S
 
 /// Erases every target that is not done. What is done twice is done once: zeros stay zeros. Takes the tree before and
 /// gives the tree after, where there is one that still describes the checkpoint.
-pub(crate) async fn zero(deps: &Deps, reference: &str, before: Option<WeightTree>) -> Result<Option<WeightTree>> {
+pub(crate) async fn zero(
+    deps: &Deps,
+    reference: &str,
+    before: Option<WeightTree>,
+    progress: &Progress,
+) -> Result<Option<WeightTree>> {
     let erasure = erasures::get(&deps.db, reference).await?.context("the takedown was not begun")?;
     let ids = requests::sources(&deps.db, reference).await?;
     let union = struck(deps, &erasure.model, &ids).await?;
@@ -118,11 +124,13 @@ pub(crate) async fn zero(deps: &Deps, reference: &str, before: Option<WeightTree
     // From here until the new weights are signed the folder has no signature; a stale one would vouch for a half-struck file.
     model_signature::remove(&deps.data.model(&erasure.model))?;
     point("signature-removed");
-    for target in erasures::targets(&deps.db, reference).await? {
+    let targets = erasures::targets(&deps.db, reference).await?;
+    for (number, target) in targets.iter().enumerate() {
         if target.state == TargetState::Done {
             continue;
         }
-        let done = targets::erase(deps, &strike, &target, &mut trees).await;
+        progress.stage(&format!("erasing {} of {}: the {} {}", number + 1, targets.len(), target.kind, target.path));
+        let done = targets::erase(deps, &strike, target, &mut trees).await;
         let (state, evidence) = match &done {
             Ok(evidence) => (TargetState::Done, serde_json::to_string(evidence)?),
             Err(e) => (TargetState::Failed, serde_json::to_string(&format!("{e:#}"))?),

@@ -94,6 +94,7 @@ async fn enqueue(
             reason: format!("asked for by {by}"),
             schedule: None,
             due_at: now,
+            order: None,
         };
         jobs::enqueue(write, job, now).await?;
         let (kind, excluded) = (proposal.kind, proposal.excluded.len());

@@ -3,12 +3,13 @@
 //!
 //! Here: whether one has ended or rests on a key that was revoked. `program.rs` notices other attacks, `schedule.rs`
 //! says when it is due, `worker.rs` does it, `reverification.rs` is the work, `status.rs` tells everybody. The worker also
-//! trains the retrains that verifications compare with (`baseline.rs`). Not here: the
+//! trains the retrains that verifications compare with (`baseline.rs`), and does what people order from pages (`ordered.rs`). Not here: the
 //! first verification of a takedown (`verification.rs`).
 
 mod baseline;
 mod circumstances;
 mod incident;
+mod ordered;
 mod program;
 mod reverification;
 mod schedule;
@@ -28,7 +29,7 @@ pub use self::{
     incident::close,
     schedule::{BadSchedule, What, add, next_due, remove, tick},
     status::{Settled, document, settle, today},
-    worker::{Done, Options, Outcome, retry, run},
+    worker::{Done, Options, Outcome, run},
 };
 pub(crate) use self::{circumstances::Circumstances, reverification::Attempt};
 use obelus_casework::{Deps, case::SERVICE, exhibits};

@@ -27,7 +27,9 @@ use serde_json::{Value, json};
 
 use super::{Circumstances, Outcome};
 use crate::{
-    certificate_files, certification, export, standing,
+    certificate_files, certification, export,
+    progress::Progress,
+    standing,
     subject::Opened,
     verification::{self, Results},
 };
@@ -46,6 +48,8 @@ pub(crate) struct Attempt<'a> {
     pub(super) lease_us: i64,
     /// Who does it.
     pub(super) by: &'a str,
+    /// Told how far it is.
+    pub(super) progress: &'a Progress,
 }
 
 impl Attempt<'_> {
@@ -108,7 +112,7 @@ async fn measure(
         None => vec!["unknown: the run before is from an earlier version"],
     };
     tracing::info!("verifying {reference} again; changed since {}: {}", before.id, list(&changes));
-    let measured = verification::measured(deps, &first, opened, reference).await?;
+    let measured = verification::measured(deps, &first, opened, reference, attempt.progress).await?;
     let bytes = serde_json::to_vec(&measured.results)?;
     let verdict = measured.results.judgement.verdict.name();
     let statement = Statement::new(

@@ -1,32 +1,45 @@
 //! Does what is due: takes one job after the other, keeps its lease while it goes on, and says what came of it. Several
-//! such processes on one database share the work. Not here: the work itself (`reverification.rs`, `baseline.rs`).
+//! such processes on one database share the work. Not here: the work itself (`reverification.rs`, `baseline.rs`,
+//! `ordered.rs`).
 
-use std::{ffi::OsString, sync::Arc, time::Duration};
+use std::{
+    ffi::OsString,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result};
 use obelus_core::Timestamp;
 use obelus_ledger::keys::random_salt;
 use obelus_policy::Action;
 use obelus_store::{
-    Db, audit, certificates, jobs,
-    jobs::{Job, JobKind, JobState, Lease},
+    Db, certificates, jobs,
+    jobs::{Job, JobKind, JobState, Lease, NewJob, Ordered},
     schedules,
 };
 use serde::Serialize;
-use serde_json::json;
 use tokio::sync::{Notify, watch};
 use tokio_cron_scheduler::{Job as Tick, JobScheduler};
 
 use super::{
-    Settled, baseline, expire, program,
+    Settled, baseline, expire, ordered, program,
     reverification::{Attempt, reverify},
     schedule, settle,
 };
-use crate::baselines;
-use obelus_casework::{Deps, NotThere, case, fault::point, triggers};
+use crate::{baselines, progress::Progress};
+use obelus_casework::{
+    Deps,
+    case::{self, SERVICE},
+    fault::point,
+    triggers,
+};
 
 /// What nobody wakes the worker for is looked for this often: changes by other processes, and ends of certificates.
 const LOOK_EVERY: Duration = Duration::from_secs(20);
+/// Whether a job waits is looked for this often: somebody may have ordered it and look at a page.
+const LOOK_FOR_JOBS_EVERY: Duration = Duration::from_secs(1);
+/// How far the work is, is written down at most this often.
+const NOTE_EVERY: Duration = Duration::from_secs(1);
 /// A job that failed, or cannot be done yet, is not begun again for this long.
 const PAUSE_US: i64 = 60_000_000;
 
@@ -54,6 +67,14 @@ pub enum Outcome {
     Nothing(String),
     /// It cannot be done yet, for this reason.
     Later(String),
+    /// The plan is made, with this digest.
+    Planned(String),
+    /// The takedown is executed; the weights have this root.
+    Executed(String),
+    /// The takedown is judged and certified, as said here.
+    Judged(String),
+    /// What was ordered is not done, for this reason.
+    NotDone(String),
     /// The retrain of this name is trained.
     Trained(String),
     /// The retrain is not trained: it reads what must not be trained on.
@@ -73,8 +94,8 @@ pub struct Done {
     pub subject: String,
     /// Why it was to be done.
     pub reason: String,
-    /// `renewed`, `suspended`, `nothing`, `enqueued`, `trained`, `refused`, `cancelled`, `stopped`, `later`, `failed`, `dead`
-    /// or `lost`.
+    /// `renewed`, `suspended`, `nothing`, `enqueued`, `planned`, `executed`, `judged`, `not-done`, `trained`, `refused`,
+    /// `cancelled`, `stopped`, `later`, `failed`, `dead` or `lost`.
     pub result: &'static str,
     /// The certificate, the incident or the retrain, or why not.
     pub detail: String,
@@ -113,7 +134,18 @@ pub async fn run(
         tokio::select! {
             () = woken.notified() => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
+            waiting = job_waits(deps) => waiting?,
             changed = stop.changed() => changed.context("whoever stops the worker is gone")?,
+        }
+    }
+}
+
+/// Ends when a job may be begun.
+async fn job_waits(deps: &Deps) -> Result<()> {
+    loop {
+        tokio::time::sleep(LOOK_FOR_JOBS_EVERY).await;
+        if jobs::is_waiting(&deps.db, deps.now()).await? {
+            return Ok(());
         }
     }
 }
@@ -172,15 +204,21 @@ async fn next(deps: &Deps, options: &Options, stop: &watch::Receiver<bool>) -> R
     write.commit().await?;
     let Some(lease) = lease else { return Ok(None) };
     point("job-claimed");
-    let attempt = Attempt { lease: &lease, lease_us, by: &options.by };
+    let progress = Progress::default();
+    let by = lease.job.ordered_by.as_deref().unwrap_or(&options.by);
+    let attempt = Attempt { lease: &lease, lease_us, by, progress: &progress };
+    // A training keeps its own lease, because it is ended as soon as that is lost.
+    let is_training = lease.job.kind == JobKind::TrainBaseline;
+    let alive = (!is_training).then(|| KeptAlive::begin(deps, lease.clone(), lease_us, progress.follow()));
     let outcome = match lease.job.kind {
-        JobKind::ReverifyCase => {
-            let _alive = KeptAlive::begin(deps, lease.clone(), lease_us);
-            reverify(deps, &attempt, &lease.job.subject).await
-        }
+        JobKind::ReverifyCase => reverify(deps, &attempt, &lease.job.subject).await,
         JobKind::ReverifyModel => Ok(Outcome::Nothing(String::new())),
         JobKind::TrainBaseline => baseline::train(deps, &attempt, &options.train, stop.clone()).await,
+        JobKind::PlanTakedown => ordered::plan(deps, &attempt).await,
+        JobKind::ExecuteTakedown => ordered::execute(deps, &attempt).await,
+        JobKind::VerifyTakedown => ordered::verify(deps, &attempt).await,
     };
+    drop(alive);
     point("job-ended");
     let done = end(deps, &lease, outcome).await;
     let said = |result, detail: String| {
@@ -208,6 +246,17 @@ async fn end(deps: &Deps, lease: &Lease, outcome: Result<Outcome>) -> Result<(&'
         Ok(Outcome::Renewed(id)) => ("renewed", id),
         Ok(Outcome::Suspended(id)) => ("suspended", id),
         Ok(Outcome::Nothing(why)) => ("nothing", why),
+        Ok(Outcome::Planned(digest)) => ("planned", digest),
+        Ok(Outcome::Executed(root)) => {
+            // Nobody has to ask for it: the program itself judges, and it has executed nothing.
+            let order = Some(Ordered { by: SERVICE.to_owned(), argument: None });
+            let (kind, subject) = (JobKind::VerifyTakedown, lease.job.subject.clone());
+            let reason = "the takedown was executed".to_owned();
+            jobs::enqueue(&write, NewJob { kind, subject, reason, schedule: None, due_at: now, order }, now).await?;
+            ("executed", root)
+        }
+        Ok(Outcome::Judged(what)) => ("judged", what),
+        Ok(Outcome::NotDone(why)) => ("not-done", why),
         Ok(Outcome::Trained(name)) => ("trained", name),
         Ok(Outcome::Refused(why)) => ("refused", why),
         Ok(Outcome::Cancelled(why)) => ("cancelled", why),
@@ -244,21 +293,27 @@ pub(super) fn is_lost(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(obelus_store::Error::State { what: "job", .. }))
 }
 
-/// Keeps a lease while the work goes on, on another thread: scoring blocks its own.
+/// Keeps a lease while the work goes on, and notes how far it is, on another thread: scoring blocks its own.
 struct KeptAlive(tokio::task::JoinHandle<()>);
 
 impl KeptAlive {
-    fn begin(deps: &Deps, lease: Lease, lease_us: i64) -> Self {
+    fn begin(deps: &Deps, lease: Lease, lease_us: i64, mut said: watch::Receiver<String>) -> Self {
         let (db, clock) = (deps.db.clone(), Arc::clone(&deps.clock));
         let every = Duration::from_micros(lease_us.unsigned_abs() / 4);
         Self(tokio::spawn(async move {
+            let mut kept_at = Instant::now();
             loop {
-                tokio::time::sleep(every).await;
+                tokio::time::sleep(NOTE_EVERY.min(every)).await;
+                let now = said.has_changed().unwrap_or(false).then(|| said.borrow_and_update().clone());
+                if now.is_none() && kept_at.elapsed() < every {
+                    continue;
+                }
                 let until = Timestamp::from_micros(clock.now().as_micros() + lease_us);
-                if let Err(error) = keep(&db, &lease, until).await {
+                if let Err(error) = keep(&db, &lease, until, now).await {
                     tracing::warn!("job {} cannot be kept: {error}", lease.job.id);
                     return;
                 }
+                kept_at = Instant::now();
             }
         }))
     }
@@ -270,22 +325,11 @@ impl Drop for KeptAlive {
     }
 }
 
-async fn keep(db: &Db, lease: &Lease, until: Timestamp) -> obelus_store::Result<()> {
+async fn keep(db: &Db, lease: &Lease, until: Timestamp, progress: Option<String>) -> obelus_store::Result<()> {
     let write = db.write().await?;
     jobs::keep(&write, lease, until).await?;
+    if let Some(progress) = progress {
+        jobs::note(&write, lease, &progress).await?;
+    }
     write.commit().await
-}
-
-/// Lets a job that failed too often be tried again.
-///
-/// # Errors
-/// When it is not dead, or the person may not.
-pub async fn retry(deps: &Deps, by: &str, id: i64) -> Result<()> {
-    let person = case::permitted(deps, by, Action::Schedule, None).await?;
-    let job = jobs::get(&deps.db, id).await?.ok_or_else(|| NotThere::job(id))?;
-    let write = deps.db.write().await?;
-    jobs::revive(&write, id, deps.now()).await?;
-    let detail = json!({ "job": id }).to_string();
-    audit::append(&write, deps.now(), &person.name, "retry", &job.subject, &detail).await?;
-    Ok(write.commit().await?)
 }

@@ -6,7 +6,9 @@ use anyhow::Result;
 use obelus_auditor::{
     audit_bundle, certification,
     drill::{self, Drilled},
-    living, run_data,
+    living,
+    progress::Progress,
+    run_data,
     verification::{self, Results},
 };
 use obelus_casework::{
@@ -61,7 +63,8 @@ pub async fn run(deps: &Deps, command: &Audit, output: &Output) -> Result<Answer
                 .into());
             }
             let by = person.as_deref().unwrap_or(SERVICE);
-            let (run, results) = verification::run(deps, by, reference, baseline.as_deref()).await?;
+            let (run, results) =
+                verification::run(deps, by, reference, baseline.as_deref(), &Progress::default()).await?;
             let (row, path) = certification::certify(deps, reference).await?;
             let protocol = verification::protocol_of(deps, reference).await?;
             (run, results, protocol, Some((row.id, path)))

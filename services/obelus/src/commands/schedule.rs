@@ -7,6 +7,7 @@ use obelus_auditor::living::{self, Done, Options, What};
 use obelus_casework::{
     Deps,
     case::{OWNER, SERVICE},
+    orders,
 };
 use obelus_store::{incidents, jobs, jobs::JobState, schedules};
 use serde_json::{Value, json};
@@ -22,7 +23,7 @@ use crate::{
 };
 
 /// Without a sign of life for this long a job is somebody else's.
-const LEASE_SECONDS: u64 = 120;
+const LEASE_SECONDS: u64 = 60;
 /// Jobs that are shown.
 const SHOWN: u64 = 100;
 
@@ -166,7 +167,7 @@ pub async fn jobs(deps: &Deps, dead: bool, output: &Output) -> Result<Answer> {
 
 /// Runs `obelus audit retry`.
 pub async fn retry(deps: &Deps, by: &str, id: i64, output: &Output) -> Result<Answer> {
-    living::retry(deps, by, id).await?;
+    orders::retry(deps, by, id).await?;
     output.print(&format!("job {id} waits again; obelus audit schedule run does it."), &json!({ "job": id }))?;
     Ok(Answer::Done)
 }

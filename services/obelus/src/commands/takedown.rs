@@ -1,7 +1,7 @@
 //! `obelus takedown`.
 
 use anyhow::Result;
-use obelus_auditor::{plan, strike};
+use obelus_auditor::{plan, progress::Progress, strike};
 use obelus_casework::{Deps, case::OWNER, decision};
 use obelus_verdict::Protocol;
 use serde_json::json;
@@ -64,7 +64,8 @@ pub async fn run(deps: &Deps, command: &Takedown, output: &Output) -> Result<Ans
             output.print(&words, &document)?;
         }
         Takedown::Execute { reference, person } => {
-            let executed = strike::execute(deps, person.as_deref().unwrap_or(OWNER), reference).await?;
+            let executed =
+                strike::execute(deps, person.as_deref().unwrap_or(OWNER), reference, &Progress::default()).await?;
             let words = format!(
                 "{reference} executed, level {}.\nroot before {}\nroot after  {}\nrow proof   {}\nNext: obelus audit run \
                  {reference}",

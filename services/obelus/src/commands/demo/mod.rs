@@ -7,7 +7,9 @@ use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use obelus_auditor::{
-    certification, plan, strike,
+    certification, plan,
+    progress::Progress,
+    strike,
     subject::Opened,
     verification::{self, Results, Table},
 };
@@ -76,12 +78,12 @@ pub async fn run(arguments: &Arguments, demo: &Demo, output: &Output) -> Result<
     watch.add("approvals", since);
     let since = Instant::now();
     output.tell("\nThe protocol is fixed and logged, the scores of now are recorded, then the rows are zeroed.");
-    let executed = strike::execute(&deps, "emil", &reference).await?;
+    let executed = strike::execute(&deps, "emil", &reference, &Progress::default()).await?;
     output.tell(&format!("root before {}\nroot after  {}", executed.root_before, executed.root_after));
     watch.add("takedown", since);
 
     let since = Instant::now();
-    let (_, results) = verification::run(&deps, case::SERVICE, &reference, None).await?;
+    let (_, results) = verification::run(&deps, case::SERVICE, &reference, None, &Progress::default()).await?;
     let protocol = Protocol::parse(plan::standard()?)?;
     tell_tables(&results, &protocol, output);
     tell_cost(&results, output);
