@@ -15,6 +15,10 @@ use actix_web::{
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
                       frame-ancestors 'none'";
 
+/// For pages that are told how far work is: our own script too, from a file, and what it asks us.
+pub(crate) const LIVE_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; \
+                                      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
 /// For answers that say nothing else.
 static ALWAYS: [(HeaderName, &str); 8] = [
     (CONTENT_SECURITY_POLICY, POLICY),

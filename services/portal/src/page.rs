@@ -25,6 +25,8 @@ pub(crate) struct Layout {
     pub(crate) may_manage_people: bool,
     pub(crate) may_read_audit: bool,
     pub(crate) may_read_cases: bool,
+    /// The address of its script. The page says all without it.
+    pub(crate) script: Option<String>,
 }
 
 impl Layout {
@@ -39,7 +41,13 @@ impl Layout {
             may_manage_people: false,
             may_read_audit: false,
             may_read_cases: false,
+            script: None,
         }
+    }
+
+    /// Of a page that goes on telling how far work is while it is open.
+    pub(crate) fn live(self) -> Self {
+        Self { script: Some(static_file::progress()), ..self }
     }
 
     /// With the way to it from the first page.

@@ -17,20 +17,32 @@ use crate::{dispatch::Call, problem::Problem, route::Answer};
 struct Files;
 
 const STYLESHEET: &str = "obelus.css";
+const PROGRESS: &str = "progress.js";
 const VERIFIER: &str = "verify.html";
 
 /// What may be asked for by name, and its type.
-const SERVED: &[(&str, &str)] = &[(STYLESHEET, "text/css; charset=utf-8"), ("icon.svg", "image/svg+xml")];
+const SERVED: &[(&str, &str)] = &[
+    (STYLESHEET, "text/css; charset=utf-8"),
+    (PROGRESS, "text/javascript; charset=utf-8"),
+    ("icon.svg", "image/svg+xml"),
+];
 
 /// The address of the stylesheet. Another version has another address, so that browsers may keep each for ever.
 pub(crate) fn stylesheet() -> String {
     static ADDRESS: OnceLock<String> = OnceLock::new();
-    let address = || {
-        let bytes = Files::get(STYLESHEET).map(|file| file.data).unwrap_or_default();
-        let digest = Digest::sha256(&bytes).to_string();
-        format!("/static/{STYLESHEET}?v={}", &digest[..16])
-    };
-    ADDRESS.get_or_init(address).clone()
+    ADDRESS.get_or_init(|| address(STYLESHEET)).clone()
+}
+
+/// The address of the script that tells how far work is.
+pub(crate) fn progress() -> String {
+    static ADDRESS: OnceLock<String> = OnceLock::new();
+    ADDRESS.get_or_init(|| address(PROGRESS)).clone()
+}
+
+fn address(name: &str) -> String {
+    let bytes = Files::get(name).map(|file| file.data).unwrap_or_default();
+    let digest = Digest::sha256(&bytes).to_string();
+    format!("/static/{name}?v={}", &digest[..16])
 }
 
 /// `/static/{name}`.

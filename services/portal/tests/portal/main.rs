@@ -16,3 +16,4 @@ mod public;
 mod requests;
 mod server;
 mod sessions;
+mod work;

@@ -1,5 +1,5 @@
 //! What is done in a case, each by a form on its page; afterwards the page is shown again. Whether somebody may is asked by
-//! the room of cases, on the case. Not here: what plans and takedowns do to a model, which takes the command line.
+//! the room of cases, on the case. Not here: what a worker does for a case (`work.rs`).
 
 use anyhow::Result;
 use obelus_casework::{
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Takes a step and leads back to the case.
-async fn done(call: &Call, step: impl AsyncFnOnce(&Deps, &str, &str) -> Result<()>) -> Answer {
+pub(super) async fn done(call: &Call, step: impl AsyncFnOnce(&Deps, &str, &str) -> Result<()>) -> Answer {
     let (work, by, reference) = (&call.portal.deps.work, &call.person()?.name, call.reference()?);
     step(work, by, reference).await.map_err(Problem::of_case)?;
     Ok(see_other(&format!("/cases/{reference}")))

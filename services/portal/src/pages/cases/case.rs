@@ -1,8 +1,14 @@
 //! One case: what was asked and by whom, where it stands, by when, every signed step, and what the reader may do next. Not
 //! here: doing it (`acts.rs`).
 
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, HeaderValue};
 use askama::Template;
-use obelus_casework::{case, clocks, decision::REFUSAL_CODES, filing::Filing};
+use obelus_casework::{
+    case, clocks,
+    decision::REFUSAL_CODES,
+    filing::Filing,
+    orders::{self, Order},
+};
 use obelus_ledger::canonical;
 use obelus_policy::{Action, Regime, RegimeFiles};
 use obelus_store::{
@@ -12,9 +18,13 @@ use obelus_store::{
 
 use serde::Deserialize;
 
-use super::look;
+use super::{
+    look,
+    work::{Target, Work, of_case, targets},
+};
 use crate::{
     dispatch::Call,
+    headers::LIVE_POLICY,
     page::{self, Layout},
     problem::Problem,
     route::Answer,
@@ -45,6 +55,9 @@ struct CasePage {
     certificates: Vec<Shown>,
     plan: Option<Plan>,
     codes: &'static [&'static str],
+    protocols: &'static [&'static str],
+    work: Vec<Work>,
+    targets: Vec<Target>,
     may: May,
 }
 
@@ -126,9 +139,10 @@ struct May {
     release: bool,
     undo: bool,
     duplicate: bool,
-    /// By the command line, where the model is.
+    /// These order work of a worker.
     plan: bool,
     execute: bool,
+    verify: bool,
 }
 
 /// `GET /cases/{reference}`.
@@ -144,8 +158,11 @@ pub(crate) async fn show(call: Call) -> Answer {
     let clocks = clocks::of(work, &request).await?.map(|clocks| clocks.running).unwrap_or_default();
     let plan = request.plan_digest.zip(request.plan.as_deref());
     let plan = plan.map(|(digest, plan)| impact(digest.to_string(), plan));
+    let under_way = of_case(work, &reference).await?;
+    let is_live = under_way.iter().any(|work| work.is_open);
+    let layout = call.form_layout(&format!("Case {reference}"))?.under(&[("/cases", "Cases")]);
     let page = CasePage {
-        layout: call.form_layout(&format!("Case {reference}"))?.under(&[("/cases", "Cases")]),
+        layout: if is_live { layout.live() } else { layout },
         reference: Shown::new(&reference),
         state: page::words(&request.state.to_string()),
         look: look(&request),
@@ -163,9 +180,16 @@ pub(crate) async fn show(call: Call) -> Answer {
         certificates: certificates_of(&call, &reference).await?,
         plan,
         codes: &REFUSAL_CODES,
-        may: may(&call, &request).await?,
+        protocols: orders::PROTOCOLS,
+        targets: targets(work, &reference).await?,
+        work: under_way,
+        may: may(&call, &request, is_live).await?,
     };
-    call.show(&page)
+    let mut answer = call.show(&page)?;
+    if is_live {
+        answer.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(LIVE_POLICY));
+    }
+    Ok(answer)
 }
 
 async fn permitted(call: &Call, request: &Request, action: Action) -> Result<bool, Problem> {
@@ -173,14 +197,15 @@ async fn permitted(call: &Call, request: &Request, action: Action) -> Result<boo
     Ok(case::permitted(&call.portal.deps.work, name, action, Some(&request.reference)).await.is_ok())
 }
 
-async fn may(call: &Call, request: &Request) -> Result<May, Problem> {
+async fn may(call: &Call, request: &Request, is_live: bool) -> Result<May, Problem> {
     use RequestState::{
         Acknowledged, ApprovedOnce, IdentityPending, ImpactAssessed, PartiallyGranted, ScopePending, Suppressed,
-        Triaged, WindowOpen,
+        Triaged,
     };
     let state = request.state;
     let at = |states: &[RequestState]| states.contains(&state);
     let reversible = is_reversible(state);
+    let ordered = |order: Order| !is_live && order.fits(state);
     let may = async |action, fits: bool| Ok::<_, Problem>(fits && permitted(call, request, action).await?);
     Ok(May {
         ask: may(Action::Ask, at(&[Acknowledged])).await?,
@@ -189,9 +214,14 @@ async fn may(call: &Call, request: &Request) -> Result<May, Problem> {
         triage: may(Action::Triage, at(&[Acknowledged])).await?,
         partially: may(Action::GrantPartially, at(&[Triaged])).await?,
         suppress: may(Action::Suppress, at(&[Triaged, PartiallyGranted])).await?,
-        plan: may(Action::Plan, at(&[Acknowledged, Triaged, PartiallyGranted, Suppressed, ImpactAssessed])).await?,
+        plan: may(
+            Action::Plan,
+            !is_live && at(&[Acknowledged, Triaged, PartiallyGranted, Suppressed, ImpactAssessed, ApprovedOnce]),
+        )
+        .await?,
         approve: may(Action::Approve, at(&[ImpactAssessed, ApprovedOnce])).await?,
-        execute: may(Action::Execute, at(&[WindowOpen])).await?,
+        execute: may(Action::Execute, ordered(Order::Execute)).await?,
+        verify: may(Action::Verify, ordered(Order::Verify)).await?,
         refuse: may(Action::Refuse, reversible).await?,
         extend: may(Action::Extend, reversible).await?,
         hold: may(Action::Hold, request.held_at.is_none() && !is_closed(state)).await?,

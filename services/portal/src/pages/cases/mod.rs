@@ -1,9 +1,10 @@
 //! Cases for those who work on them: which there are, those first that are due first. Not here: one case (`case.rs`), and what
-//! is done in it (`acts.rs`), and which sources it may mean (`find.rs`).
+//! is done in it (`acts.rs`) and for it (`work.rs`), and which sources it may mean (`find.rs`).
 
 mod acts;
 mod case;
 mod find;
+mod work;
 
 use askama::Template;
 use obelus_casework::clocks;
@@ -14,6 +15,7 @@ pub(crate) use acts::{
 };
 pub(crate) use case::show;
 pub(crate) use find::{find, form as find_form};
+pub(crate) use work::{execute, plan, progress, verify};
 
 use crate::{
     dispatch::Call,
