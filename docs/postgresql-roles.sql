@@ -220,6 +220,14 @@ GRANT SELECT, INSERT ON public.case_questions TO obelus_app;
 GRANT UPDATE (answer, answered_at) ON public.case_questions TO obelus_app;
 GRANT SELECT (request, number, kind, asked_at, answered_at) ON public.case_questions TO obelus_auditor;
 
+-- case_notices: what came of it is added; what was said stays.
+-- Hidden from auditors: sender (names a person; the audit trail says who acted).
+-- Hidden from auditors: words (what a person wrote).
+-- Hidden from auditors: outcome (what a person wrote).
+GRANT SELECT, INSERT ON public.case_notices TO obelus_app;
+GRANT UPDATE (settled_at, outcome) ON public.case_notices TO obelus_app;
+GRANT SELECT (request, number, kind, received_at, settled_at) ON public.case_notices TO obelus_auditor;
+
 -- case_extensions: told once, and never taken back.
 -- Hidden from auditors: reasons (what a person wrote).
 GRANT SELECT, INSERT ON public.case_extensions TO obelus_app;

@@ -66,6 +66,10 @@ pub enum Action {
     Withdraw,
     /// Record a counter-notice.
     CounterNotice,
+    /// Record a complaint about how a request is treated.
+    Complain,
+    /// Note what came of a counter-notice or a complaint.
+    SettleNotice,
     /// Write a letter in a case.
     WriteLetter,
     /// Grant a request for some of its sources and refuse it for the others.
@@ -86,7 +90,7 @@ pub enum Action {
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 39] = [
         Self::Register,
         Self::Export,
         Self::File,
@@ -116,6 +120,8 @@ impl Action {
         Self::MarkDuplicate,
         Self::Withdraw,
         Self::CounterNotice,
+        Self::Complain,
+        Self::SettleNotice,
         Self::WriteLetter,
         Self::GrantPartially,
         Self::ReadCase,
@@ -163,6 +169,8 @@ impl Action {
             Self::MarkDuplicate => "mark_duplicate",
             Self::Withdraw => "withdraw",
             Self::CounterNotice => "counter_notice",
+            Self::Complain => "complain",
+            Self::SettleNotice => "settle_notice",
             Self::WriteLetter => "write_letter",
             Self::GrantPartially => "grant_partially",
             Self::ReadCase => "read_case",

@@ -80,6 +80,9 @@ pub enum Error {
     /// A hold forbids zeroing.
     #[error("request {0:?} is frozen by a hold: nothing is zeroed until it is released")]
     Held(String),
+    /// A counter-notice forbids zeroing.
+    #[error("request {0:?} has an open counter-notice: nothing is zeroed until it is settled")]
+    Objected(String),
     /// The dispute window has not ended.
     #[error("request {request:?} is in its dispute window: nothing is zeroed before {until}")]
     WindowOpen {

@@ -38,6 +38,7 @@ pub mod blind_challenges;
 pub mod campaigns;
 pub mod case_events;
 pub mod case_extensions;
+pub mod case_notices;
 pub mod case_questions;
 pub mod certificates;
 pub mod copies;

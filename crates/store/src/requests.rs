@@ -9,6 +9,7 @@ use sea_orm::{
 
 use crate::{
     approvals,
+    case_notices::{self, NoticeKind},
     column::{Micros, Sha256},
     database::{Connected, Read, Write, at_most},
     entities::{
@@ -170,15 +171,17 @@ pub async fn open_window(write: &Write, reference: &str, until: Timestamp) -> Re
 /// Takes the step from which there is no way back.
 ///
 /// # Errors
-/// [`Error::Held`] when a hold forbids it; [`Error::WindowOpen`] before the dispute window has ended; [`Error::State`] when
-/// the request is elsewhere.
+/// [`Error::Held`] when a hold forbids it, [`Error::Objected`] while a counter-notice is open; [`Error::WindowOpen`] before the
+/// dispute window has ended; [`Error::State`] when the request is elsewhere.
 pub async fn begin_zeroing(write: &Write, reference: &str, now: Timestamp) -> Result<()> {
     let from = RequestState::WindowOpen;
     let change = step(reference, from, RequestState::Zeroing)
         .filter(Column::HeldAt.is_null())
         .filter(Column::WindowUntil.lte(Micros(now)));
     if moved(&change.exec(write.connection()).await?) {
-        return Ok(());
+        // Whoever records one takes a step of this case, which waits for this transaction or is overtaken by it.
+        let open = case_notices::open(write, reference, NoticeKind::CounterNotice).await?;
+        return open.map_or(Ok(()), |_| Err(Error::Objected(reference.to_owned())));
     }
     let request = existing(write, reference).await?;
     match (request.state == from, request.held_at, request.window_until) {

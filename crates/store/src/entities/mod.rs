@@ -12,6 +12,7 @@ pub(crate) mod blind_challenges;
 pub(crate) mod campaigns;
 pub(crate) mod case_events;
 pub(crate) mod case_extensions;
+pub(crate) mod case_notices;
 pub(crate) mod case_questions;
 pub(crate) mod certificates;
 pub(crate) mod copies;

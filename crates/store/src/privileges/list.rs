@@ -250,6 +250,14 @@ pub(super) const TABLES: &[Table] = &[
         ..TABLE
     },
     Table {
+        name: "case_notices",
+        application: changes("settled_at outcome"),
+        why: "what came of it is added; what was said stays",
+        shown: "request number kind received_at settled_at",
+        hidden: &[("sender", PERSON), ("words", WORDS), ("outcome", WORDS)],
+        ..TABLE
+    },
+    Table {
         name: "case_extensions",
         application: ADDS,
         why: "told once, and never taken back",

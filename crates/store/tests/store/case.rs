@@ -10,6 +10,7 @@ use obelus_store::{
     baselines::{self, BaselineKind, NewBaseline},
     blind_challenges::{self, NewChallenge, NewResult},
     case_events, case_extensions,
+    case_notices::{self, NewNotice, NoticeKind},
     case_questions::{self, QuestionKind},
     certificates::{self, Certificate, NewCertificate},
     copies::{self, CopyKind, NewCopy},
@@ -325,6 +326,8 @@ pub async fn certified_house(db: &Db) -> String {
         begin_zeroing(write, &reference).await;
         filings::put(write, &reference, b"{}".to_vec()).await.unwrap();
         case_questions::ask(write, &reference, QuestionKind::Scope, "which?", NOW).await.unwrap();
+        let notice = NewNotice { kind: NoticeKind::Complaint, sender: String::new(), words: "slow".to_owned() };
+        case_notices::record(write, &reference, notice, NOW).await.unwrap();
         case_extensions::add(write, &reference, "many requests", NOW).await.unwrap();
         let step = statement(write, "step").await;
         case_events::append(write, step_of(&reference, 1, step), NOW).await.unwrap();

@@ -46,6 +46,7 @@ pub const TABLES: &[&str] = &[
     "approvals",
     "case_events",
     "case_extensions",
+    "case_notices",
     "case_questions",
     "filings",
     "erasures",
