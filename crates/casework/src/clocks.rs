@@ -5,6 +5,7 @@ use obelus_core::{Digest, Timestamp};
 use obelus_policy::{Due, History, Pause, Regime, RegimeFiles, Start, Stop, day_of};
 use obelus_store::{
     Read, case_extensions,
+    case_notices::{self, NoticeKind},
     case_questions::{self, Question, QuestionKind},
     requests::Request,
 };
@@ -21,6 +22,9 @@ pub struct Running {
     pub statutory: Option<String>,
     /// The last working day on the safe side of every reading.
     pub conservative: Option<String>,
+    /// The first day on which it may be done, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<String>,
     /// What the law says where it gives no number.
     pub words: Option<String>,
 }
@@ -62,7 +66,14 @@ pub(crate) async fn read(deps: &Deps, db: &impl Read, request: &Request) -> Resu
     let questions = case_questions::of_request(db, &request.reference).await?;
     let extension = case_extensions::get(db, &request.reference).await?;
     let told = extension.map(|extension| extension.told_at.0);
-    running(request, &questions, told, deps.settings.time_zone.as_deref())
+    let mut starts = vec![(Start::Receipt, request.received_at.0)];
+    // What is settled is due no more.
+    for (kind, start) in [(NoticeKind::CounterNotice, Start::CounterNotice), (NoticeKind::Complaint, Start::Complaint)]
+    {
+        let open = case_notices::open(db, &request.reference, kind).await?;
+        starts.extend(open.map(|notice| (start, notice.received_at.0)));
+    }
+    running(request, &starts, &questions, told, deps.settings.time_zone.as_deref())
 }
 
 /// Whether a clock of a request stands still until such a question is answered.
@@ -89,7 +100,9 @@ fn pause(kind: QuestionKind) -> Pause {
 pub(crate) async fn check_extension(deps: &Deps, request: &Request, now: Timestamp) -> Result<()> {
     let questions = case_questions::of_request(&deps.db, &request.reference).await?;
     let zone = deps.settings.time_zone.as_deref();
-    let (before, after) = (running(request, &questions, None, zone)?, running(request, &questions, Some(now), zone)?);
+    let starts = [(Start::Receipt, request.received_at.0)];
+    let after = |told| running(request, &starts, &questions, told, zone);
+    let (before, after) = (after(None)?, after(Some(now))?);
     ensure!(
         before.is_some() && before != after,
         "the regime {} of {} knows no extension",
@@ -101,6 +114,7 @@ pub(crate) async fn check_extension(deps: &Deps, request: &Request, now: Timesta
 
 fn running(
     request: &Request,
+    starts: &[(Start, Timestamp)],
     questions: &[Question],
     told: Option<Timestamp>,
     time_zone: Option<&str>,
@@ -111,7 +125,6 @@ fn running(
     };
     let regime = Regime::parse(RegimeFiles { regime: regime_file, calendar: calendar_file })?;
     let day = |at: Timestamp| day_of(at.as_micros(), time_zone);
-    let started = day(request.received_at.0)?;
     let told = told.map(day).transpose()?;
     let mut stops = Vec::new();
     for question in questions {
@@ -120,17 +133,20 @@ fn running(
         stops.push(Stop { pause, from: day(question.asked_at.0)?, to });
     }
     let mut running = Vec::new();
-    for clock in regime.clocks.iter().filter(|clock| clock.starts == Start::Receipt) {
+    for clock in &regime.clocks {
+        let Some((_, at)) = starts.iter().find(|(start, _)| *start == clock.starts) else { continue };
+        let started = day(*at)?;
         let stops = stops.iter().filter(|stop| clock.pauses.contains(&stop.pause)).copied().collect();
         let history = History { started, stops, extended: told.filter(|_| clock.extension.is_some()) };
-        let (statutory, conservative) = match clock.due(&history, &regime.calendar)? {
-            Due::By { statutory, conservative, .. } => (Some(statutory), Some(conservative)),
-            Due::Stopped { .. } | Due::WithoutNumber => (None, None),
+        let (statutory, conservative, not_before) = match clock.due(&history, &regime.calendar)? {
+            Due::By { statutory, conservative, not_before } => (Some(statutory), Some(conservative), not_before),
+            Due::Stopped { .. } | Due::WithoutNumber => (None, None, None),
         };
         running.push(Running {
             clock: clock.name.clone(),
             statutory: statutory.map(|day| day.to_string()),
             conservative: conservative.map(|day| day.to_string()),
+            not_before: not_before.map(|day| day.to_string()),
             words: clock.words.clone(),
         });
     }
@@ -146,6 +162,10 @@ impl Running {
     /// A line of text.
     pub fn in_words(&self) -> String {
         match (&self.statutory, &self.conservative, &self.words) {
+            (Some(statutory), Some(_), _) if self.not_before.is_some() => {
+                let not_before = self.not_before.as_deref().unwrap_or_default();
+                format!("{}: not before {not_before}, by {statutory}", self.clock)
+            }
             (Some(statutory), Some(safe), _) => format!("{}: by {statutory}, to be safe by {safe}", self.clock),
             (_, _, Some(words)) => format!("{}: {words}", self.clock),
             _ => format!("{}: stands still", self.clock),
@@ -183,7 +203,9 @@ mod tests {
     }
 
     fn statutory(request: &Request, time_zone: Option<&str>) -> Option<String> {
-        running(request, &[], None, time_zone).unwrap().unwrap().running[0].statutory.clone()
+        running(request, &[(Start::Receipt, request.received_at.0)], &[], None, time_zone).unwrap().unwrap().running[0]
+            .statutory
+            .clone()
     }
 
     #[test]
@@ -198,7 +220,7 @@ mod tests {
         assert_eq!(statutory(&received(&shorter, calendar), Some("Europe/Berlin")).as_deref(), Some("2026-02-23"));
         let feast = format!("{calendar}once = [\"2026-03-02\"]\n");
         assert_eq!(statutory(&received(regime, &feast), None).as_deref(), Some("2026-03-03"));
-        assert_eq!(running(&Request { regime_file: None, ..now }, &[], None, None).unwrap(), None);
+        assert_eq!(running(&Request { regime_file: None, ..now }, &[], &[], None, None).unwrap(), None);
     }
 
     #[test]

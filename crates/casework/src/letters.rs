@@ -9,8 +9,9 @@ use obelus_ledger::canonical;
 use obelus_notify::{
     Block, Line, Lines, Link, Mailbox,
     letter::{
-        Case, Certificate, Day, Decision, Execution, Extension, Failure, Matter, Moment, OneTimeLink, Operator, Part,
-        Question, Receipt, Reference, Refusal, Residual, Restoration, Sources, Withdrawal, compose, compose_link,
+        Case, Certificate, Complaint, CounterNotice, Day, Decision, Execution, Extension, Failure, Matter, Moment,
+        OneTimeLink, Operator, Part, Question, Receipt, Reference, Refusal, Residual, Restoration, Sources, Withdrawal,
+        compose, compose_link,
     },
 };
 use obelus_policy::{Regime, RegimeFiles, day_of};
@@ -66,6 +67,30 @@ pub(crate) async fn asked(
             QuestionKind::Identity => Matter::IdentityNeeded(question),
             QuestionKind::Scope => Matter::ScopeNeeded(question),
         })
+    })
+    .await
+}
+
+/// Passes a counter-notice on. A regime that does not say when the sources are put back leaves it to whoever works on the case.
+pub(crate) async fn objected(deps: &Deps, write: &Write, reference: &str, words: &str) -> Result<()> {
+    let request = requests::get(write, reference).await?.context("a letter is about a request")?;
+    let running = clocks::read(deps, write, &request).await?.map(|clocks| clocks.running).unwrap_or_default();
+    let put_back = running.into_iter().find_map(|clock| clock.not_before.zip(clock.statutory));
+    let Some((not_before, not_after)) = put_back else { return Ok(()) };
+    let (not_before, not_after) = (Day(not_before.parse()?), Day(not_after.parse()?));
+    let copy = Block::new(words);
+    tell(deps, write, reference, async |_, _| {
+        Ok(Matter::CounterNoticeReceived(CounterNotice { copy, not_before, not_after }))
+    })
+    .await
+}
+
+/// Tells that a complaint came.
+pub(crate) async fn complained(deps: &Deps, write: &Write, reference: &str, words: &str) -> Result<()> {
+    let (complaint, received) = (Block::new(words), today(deps)?);
+    // What the law gives is a day for the receipt, which this is, and none for the answer.
+    tell(deps, write, reference, async |_, _| {
+        Ok(Matter::ComplaintReceived(Complaint { complaint, received, answer_by: None }))
     })
     .await
 }

@@ -18,6 +18,7 @@ pub mod finding;
 pub mod keyring;
 pub mod letters;
 pub mod manifest_tree;
+pub mod notices;
 pub mod open;
 pub mod orders;
 pub mod post;
