@@ -158,10 +158,16 @@ impl Problem {
         let said =
             error.downcast_ref::<String>().cloned().or(error.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         let moved = error.downcast_ref().filter(|store| {
-            use obelus_store::Error::{Exists, Held, Missing, NoSuchStep, State, WindowOpen};
+            use obelus_store::Error::{Exists, Held, Missing, NoSuchStep, Objected, State, WindowOpen};
             matches!(
                 store,
-                State { .. } | Exists { .. } | Missing { .. } | NoSuchStep { .. } | Held(_) | WindowOpen { .. }
+                State { .. }
+                    | Exists { .. }
+                    | Missing { .. }
+                    | NoSuchStep { .. }
+                    | Held(_)
+                    | Objected(_)
+                    | WindowOpen { .. }
             )
         });
         match said.or(moved.map(ToString::to_string)) {

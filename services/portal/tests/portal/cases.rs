@@ -162,3 +162,40 @@ async fn what_the_rules_refuse_changes_nothing_and_says_why() {
     })
     .await;
 }
+
+#[actix_web::test]
+async fn who_objects_and_who_complains_is_heard_on_the_cases_page() {
+    on_each(async |database| {
+        let house = with_model(database).await;
+        let service = house.service().await;
+        let (mut asker, reference) = asked(&service).await;
+        let (case, own) = (format!("/cases/{reference}"), format!("/r/{reference}"));
+        asker.get(&own).await.is(200).says("What is wrong with how your request is treated");
+        asker.post(&format!("{own}/complain"), &[("words", " ")]).await.is(409).says("say in words");
+        asker.get(&own).await.is(200);
+        asker.post(&format!("{own}/complain"), &[("words", "Nobody <b>answers</b>.")]).await.leads_to(&own);
+        asker.get(&own).await.is(200).says("Nobody &#60;b&#62;answers").never_says("Send the complaint");
+        let id = house.person("lea", &["legal_reviewer", "intake"]).await;
+        let mut lea = Browser::new(&service).with_session(&house.session(id).await);
+        lea.get(&case).await.is(200).says("Nobody &#60;b&#62;answers").says("Say what came of it");
+        let objection = [("sender", "Bob"), ("words", "It is mine.")];
+        lea.post(&format!("{case}/objection"), &objection).await.leads_to(&case);
+        lea.get(&case).await.is(200).says("It is mine.");
+        for (notice, status) in [("x", 400), ("9", 409), ("1", 303)] {
+            lea.post(&format!("{case}/settle"), &[("notice", notice), ("outcome", "We answered.")]).await.is(status);
+            lea.get(&case).await.is(200);
+        }
+        lea.get(&case).await.says("We answered.");
+        let id = house.person("zoe", &["auditor"]).await;
+        let mut zoe = Browser::new(&service).with_session(&house.session(id).await);
+        zoe.get(&case)
+            .await
+            .is(200)
+            .never_says("Nobody")
+            .never_says("Bob")
+            .says("for those who may read personal data");
+        let refused = zoe.post(&format!("{case}/settle"), &[("notice", "2"), ("outcome", "No.")]).await;
+        assert_eq!(refused.status, 403);
+    })
+    .await;
+}

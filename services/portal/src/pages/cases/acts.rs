@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use obelus_casework::{
-    Deps, decision,
+    Deps, decision, notices,
     triage::{self as finding, NotGranted},
 };
 use obelus_store::case_questions::QuestionKind;
@@ -116,4 +116,25 @@ pub(crate) async fn undo(call: Call) -> Answer {
 pub(crate) async fn duplicate(call: Call) -> Answer {
     let other = call.text("other")?;
     done(&call, async |work, by, reference| decision::mark_duplicate(work, by, reference, &other).await).await
+}
+
+/// `POST /cases/{reference}/objection`: a counter-notice that came.
+pub(crate) async fn objection(call: Call) -> Answer {
+    let (sender, words) = (call.text("sender")?, call.text("words")?);
+    done(&call, async |work, by, reference| notices::counter_notice(work, by, reference, &sender, &words).await).await
+}
+
+/// `POST /cases/{reference}/complaint`: one that came by another way than the requester's page.
+pub(crate) async fn complaint(call: Call) -> Answer {
+    let words = call.text("words")?;
+    done(&call, async |work, by, reference| notices::complaint(work, by, reference, "", &words).await).await
+}
+
+/// `POST /cases/{reference}/settle`: what came of a notice.
+pub(crate) async fn settle(call: Call) -> Answer {
+    let outcome = call.text("outcome")?;
+    let number = call.fields.get("notice").parse();
+    let number =
+        number.map_err(|_| Problem::unreadable("Choose the notice that is settled, on the page of its case."))?;
+    done(&call, async |work, by, reference| notices::settle(work, by, reference, number, &outcome).await).await
 }

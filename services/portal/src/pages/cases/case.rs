@@ -12,7 +12,7 @@ use obelus_casework::{
 use obelus_ledger::canonical;
 use obelus_policy::{Action, Regime, RegimeFiles};
 use obelus_store::{
-    case_events, case_questions, certificates, filings, log, outbox,
+    case_events, case_notices, case_questions, certificates, filings, log, outbox,
     requests::{self, Request, RequestState, is_closed, is_reversible},
 };
 
@@ -50,6 +50,7 @@ struct CasePage {
     asked: Option<Asked>,
     sources: Vec<Source>,
     questions: Vec<Question>,
+    notices: Vec<Notice>,
     steps: Vec<Step>,
     letters: Vec<Letter>,
     certificates: Vec<Shown>,
@@ -75,6 +76,16 @@ struct Asked {
 struct Source {
     id: Shown,
     refused: Option<Shown>,
+}
+
+/// A counter-notice or a complaint.
+struct Notice {
+    number: i64,
+    kind: String,
+    sender: Shown,
+    words: Shown,
+    at: String,
+    outcome: Option<(Shown, String)>,
 }
 
 struct Question {
@@ -139,6 +150,9 @@ struct May {
     release: bool,
     undo: bool,
     duplicate: bool,
+    objection: bool,
+    complaint: bool,
+    settle: bool,
     /// These order work of a worker.
     plan: bool,
     execute: bool,
@@ -175,6 +189,7 @@ pub(crate) async fn show(call: Call) -> Answer {
         asked: if personal { asked(&call, &reference).await? } else { None },
         sources: sources(&call, &reference).await?,
         questions: questions(&call, &reference, personal).await?,
+        notices: notices(&call, &reference, personal).await?,
         steps: steps(&call, &reference).await?,
         letters: letters(&call, &reference).await?,
         certificates: certificates_of(&call, &reference).await?,
@@ -228,6 +243,9 @@ async fn may(call: &Call, request: &Request, is_live: bool) -> Result<May, Probl
         release: may(Action::Release, request.held_at.is_some()).await?,
         undo: may(Action::Undo, requests::is_suppressed(state) && reversible).await?,
         duplicate: may(Action::MarkDuplicate, reversible).await?,
+        objection: may(Action::CounterNotice, reversible).await?,
+        complaint: may(Action::Complain, true).await?,
+        settle: may(Action::SettleNotice, true).await?,
     })
 }
 
@@ -268,6 +286,20 @@ async fn questions(call: &Call, reference: &str, personal: bool) -> Result<Vec<Q
         }),
     };
     Ok(rows.into_iter().map(question).collect())
+}
+
+async fn notices(call: &Call, reference: &str, personal: bool) -> Result<Vec<Notice>, Problem> {
+    let rows = case_notices::of_request(&call.portal.deps.work.db, reference).await?;
+    let shown = |text: &str| Shown::new(if personal { text } else { "(for those who may read personal data)" });
+    let notice = |row: case_notices::Notice| Notice {
+        number: row.number,
+        kind: row.kind.to_string(),
+        sender: if row.sender.is_empty() { Shown::new("the requester") } else { shown(&row.sender) },
+        words: shown(&row.words),
+        at: page::time(row.received_at.0),
+        outcome: row.outcome.zip(row.settled_at).map(|(outcome, at)| (shown(&outcome), page::time(at.0))),
+    };
+    Ok(rows.into_iter().map(notice).collect())
 }
 
 async fn steps(call: &Call, reference: &str) -> Result<Vec<Step>, Problem> {

@@ -11,7 +11,8 @@ use obelus_casework::clocks;
 use obelus_store::requests::{self, Request, is_closed};
 
 pub(crate) use acts::{
-    answer, approve, ask, duplicate, extend, hold, match_sources, partially, refuse, release, suppress, triage, undo,
+    answer, approve, ask, complaint, duplicate, extend, hold, match_sources, objection, partially, refuse, release,
+    settle, suppress, triage, undo,
 };
 pub(crate) use case::show;
 pub(crate) use find::{find, form as find_form};

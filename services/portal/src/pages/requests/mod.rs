@@ -7,4 +7,4 @@ mod own;
 
 pub(crate) use ask::{file, form};
 pub(crate) use open::{enter, entrance, link, send_link};
-pub(crate) use own::{answer, receipt, show, withdraw};
+pub(crate) use own::{answer, complain, receipt, show, withdraw};

@@ -5,9 +5,11 @@ use actix_web::{
     http::header::{CONTENT_DISPOSITION, CONTENT_TYPE},
 };
 use askama::Template;
-use obelus_casework::{case, clocks, decision, exhibits, triage};
+use obelus_casework::{case, clocks, decision, exhibits, notices, triage};
 use obelus_ledger::statement::RequestReceipt;
+use obelus_policy::{Regime, RegimeFiles};
 use obelus_store::{
+    case_notices::{self, NoticeKind},
     case_questions, certificates, filings,
     requests::{RequestState, is_reversible},
 };
@@ -35,6 +37,10 @@ struct OwnPage {
     has_receipt: bool,
     certificates: Vec<Shown>,
     may_withdraw: bool,
+    /// A complaint that is looked into.
+    complaint: Option<Shown>,
+    /// Whom else to complain to.
+    authority: Option<Shown>,
 }
 
 /// `GET /r/{reference}`.
@@ -48,6 +54,9 @@ pub(crate) async fn show(call: Call) -> Answer {
     let answer = running.into_iter().find(|clock| clock.clock == "answer").and_then(|clock| clock.statutory);
     let receipt = filings::get(&work.db, reference).await?.and_then(|filing| filing.receipt);
     let issued = certificates::of_request(&work.db, reference).await?;
+    let complaint = case_notices::open(&work.db, reference, NoticeKind::Complaint).await?;
+    let regime = request.regime_file.as_deref().zip(request.calendar_file.as_deref());
+    let regime = regime.and_then(|(regime, calendar)| Regime::parse(RegimeFiles { regime, calendar }).ok());
     let page = OwnPage {
         layout: call.form_layout(&format!("Your request {reference}"))?,
         reference: Shown::new(reference),
@@ -60,6 +69,8 @@ pub(crate) async fn show(call: Call) -> Answer {
         has_receipt: receipt.is_some(),
         certificates: issued.iter().map(|row| Shown::new(&row.id)).collect(),
         may_withdraw: is_reversible(request.state),
+        complaint: complaint.map(|notice| Shown::new(&notice.words)),
+        authority: regime.and_then(|regime| regime.complaints_to).map(|authority| Shown::new(&authority)),
     };
     call.show(&page)
 }
@@ -97,6 +108,14 @@ pub(crate) async fn answer(call: Call) -> Answer {
     let (work, reference) = (&call.portal.deps.work, call.reference()?);
     let answer = call.text("answer")?;
     triage::answer(work, case::PORTAL, reference, &answer).await.map_err(Problem::of_case)?;
+    Ok(see_other(&format!("/r/{reference}")))
+}
+
+/// `POST /r/{reference}/complain`.
+pub(crate) async fn complain(call: Call) -> Answer {
+    let (work, reference) = (&call.portal.deps.work, call.reference()?);
+    let words = call.text("words")?;
+    notices::complaint(work, case::PORTAL, reference, "", &words).await.map_err(Problem::of_case)?;
     Ok(see_other(&format!("/r/{reference}")))
 }
 
