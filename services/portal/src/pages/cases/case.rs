@@ -111,7 +111,7 @@ struct Survivor {
 }
 
 /// What the reader may do next, by the rules and by where the case is.
-#[derive(Default)]
+#[derive(Default, PartialEq, Eq)]
 struct May {
     ask: bool,
     answer: bool,
@@ -166,6 +166,12 @@ pub(crate) async fn show(call: Call) -> Answer {
         may: may(&call, &request).await?,
     };
     call.show(&page)
+}
+
+impl May {
+    fn nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 async fn permitted(call: &Call, request: &Request, action: Action) -> Result<bool, Problem> {

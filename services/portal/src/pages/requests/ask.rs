@@ -104,9 +104,19 @@ pub(crate) async fn file(call: Call) -> Answer {
         errors.add("authority", "Say for whom you act, and what gives you the right to");
     }
     let filing = filing(&call);
+    // All that is missing is said at once.
+    let is_missing = |field: &&str| call.fields.get(field).trim().is_empty();
+    for field in ["name", "email"].into_iter().filter(is_missing) {
+        errors.add(field, format!("{}: it is missing", label(field)));
+    }
+    if ["subject", "passage"].iter().all(is_missing) {
+        errors.add("subject", "Say what it is about, or paste a passage of it");
+    }
     if let Err(error) = filing.to_bytes() {
         let bad: BadFiling = error.downcast()?;
-        errors.add(bad.field, format!("{}: {}", label(bad.field), bad.reason));
+        if errors.of(bad.field).is_none() {
+            errors.add(bad.field, format!("{}: {}", label(bad.field), bad.reason));
+        }
     }
     if !errors.is_empty() {
         return call.show_again(&page(&call, errors).await?);
@@ -148,7 +158,7 @@ fn filing(call: &Call) -> Filing {
 fn label(field: &str) -> &'static str {
     match field {
         "name" => "Your name",
-        "email" => "Your address",
+        "email" => "Your email address",
         "authority" => "For whom you act",
         "subject" => "What it is about",
         "statement" => "What you ask, and why",
