@@ -70,9 +70,15 @@ impl Problem {
     /// A link that was used, or whose time is over.
     pub(crate) fn link_is_over() -> Self {
         let detail = "The link was used already, has been replaced by a newer one, or its time is over. Ask whoever gave \
-                      it to you for another. The first link of a new installation is printed again when the portal is \
-                      started again.";
+                      it to you for another.";
         Self::new(StatusCode::GONE, "link-is-over", "This link does not work any more", detail)
+    }
+
+    /// The same, of the link to the first account, which nobody gave to anybody.
+    pub(crate) fn setup_link_is_over() -> Self {
+        let detail = "The link was used already, has been replaced by a newer one, or its time is over. A new one is \
+                      printed when the portal is started again, unless there is an account: then sign in.";
+        Self { detail: detail.to_owned(), ..Self::link_is_over() }
     }
 
     /// The address takes other methods.
