@@ -1,4 +1,4 @@
-//! Installs the verifiers that others wrote into `.outsiders`, for the tests that hand them what we sign.
+//! Installs the verifiers that others wrote into `.outsiders`, for the tests that hand them what we sign or show.
 //!
 //! Python packages in `python/`, Node packages in `npm/`: pinned versions, checked by digest. Each folder appears whole,
 //! and a stamp in it says what it was made from. Go, OpenSSL and the PDF tools come from the system
@@ -26,8 +26,7 @@ const NPMRC: &str = include_str!("../../tests/outsiders/.npmrc");
 
 /// Show that what was installed works.
 const PYTHON_TRIAL: &str = "import in_toto_attestation.v1.statement, model_signing.verifying, securesystemslib.dsse";
-const NODE_TRIAL: &str =
-    "require('@sigstore/bundle'); require('@sigstore/protobuf-specs'); require('@sigstore/verify')";
+const NODE_TRIAL: &str = "require('@sigstore/bundle'); require('@sigstore/protobuf-specs'); require('@sigstore/verify'); require('axe-core')";
 
 /// Both folders, and what is downloaded for them.
 const NEEDED_MEGABYTES: u64 = 150;
@@ -120,7 +119,9 @@ mod tests {
     fn every_node_package_is_pinned_has_a_digest_and_names_no_address() {
         let lock: serde_json::Value = serde_json::from_str(PACKAGE_LOCK).unwrap();
         let packages = lock["packages"].as_object().unwrap();
-        assert!(packages.contains_key("node_modules/@sigstore/verify"));
+        assert!(
+            packages.contains_key("node_modules/@sigstore/verify") && packages.contains_key("node_modules/axe-core")
+        );
         for (place, package) in packages.iter().filter(|(place, _)| !place.is_empty()) {
             assert!(package["integrity"].as_str().is_some_and(|digest| digest.starts_with("sha512-")), "{place}");
             assert!(package.get("resolved").is_none(), "{place}");

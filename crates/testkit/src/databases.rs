@@ -72,7 +72,11 @@ pub async fn databases() -> Vec<TestDatabase> {
     databases
 }
 
-async fn sqlite() -> TestDatabase {
+/// One on SQLite, for a test of something else than queries.
+///
+/// # Panics
+/// When it cannot be made: a test that cannot run has failed.
+pub async fn sqlite() -> TestDatabase {
     let directory = TempDir::with_prefix("obelus-test-").expect("a test needs a temporary directory");
     let path = directory.path().join("obelus.db");
     let db = connect_sqlite(&path).await.expect("a new SQLite file can be opened");

@@ -36,7 +36,7 @@ fn installed(folder: &str, pins: &str) -> Option<PathBuf> {
 }
 
 /// Says that a verifier is missing; under CI that is a failure.
-fn missing<T>(what: &str) -> Option<T> {
+pub(crate) fn missing<T>(what: &str) -> Option<T> {
     let must = env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "false" | "0"));
     let missing = format!("{what}. Install it: cargo xtask setup");
     assert!(!must, "{missing}");
@@ -63,6 +63,16 @@ pub fn node(name: &str) -> Option<Command> {
     let mut command = Command::new("node");
     command.arg(script(name)).current_dir(packages);
     Some(command)
+}
+
+/// A file of one of the pinned Node packages, for another program than node.
+///
+/// # Panics
+/// When the package is there without the file.
+pub fn node_file(name: &str) -> Option<String> {
+    let packages = installed("npm", include_str!("../../../tests/outsiders/package-lock.json"))?;
+    let path = packages.join("node_modules").join(name);
+    Some(fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }
 
 /// The Go program, built into `folder`; Go's own cache makes that quick from the second time on.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 use actix_web::{
-    App, HttpRequest, HttpResponse,
+    App, HttpRequest,
     body::MessageBody,
     dev::{ServiceFactory, ServiceRequest, ServiceResponse},
     guard,
@@ -12,7 +12,14 @@ use actix_web::{
     web,
 };
 
-use crate::{dispatch::dispatch, headers, problem::Problem, route::Route, routes::routes, state::Portal};
+use crate::{
+    dispatch::{dispatch, no_page},
+    headers,
+    problem::Problem,
+    route::Route,
+    routes::routes,
+    state::Portal,
+};
 
 /// The application over a portal.
 pub fn app(
@@ -26,6 +33,7 @@ pub fn app(
         InitError = (),
     >,
 > {
+    let nowhere = Arc::clone(&portal);
     let secure = portal.deps.settings.origin.is_secure();
     let mut by_path: BTreeMap<&str, (usize, Vec<Rc<Route>>)> = BTreeMap::new();
     for (place, route) in routes().into_iter().enumerate() {
@@ -41,7 +49,7 @@ pub fn app(
     };
     App::new()
         .configure(add)
-        .default_service(web::to(no_page))
+        .default_service(web::to(move |request| no_page(Arc::clone(&nowhere), request)))
         .wrap(Compress::default())
         .wrap(from_fn(move |request, next| headers::add(secure, request, next)))
 }
@@ -67,9 +75,4 @@ fn resource(portal: &Arc<Portal>, path: &str, routes: Vec<Rc<Route>>) -> actix_w
         }
         std::future::ready(answer)
     }))
-}
-
-async fn no_page(request: HttpRequest) -> HttpResponse {
-    let detail = "There is no page at this address. If you typed it, check it; if you followed a link, start from /.";
-    Problem::not_found(detail).respond(&request)
 }

@@ -94,18 +94,7 @@ impl Call {
 
     /// The frame of a page. On one without forms of its own only whoever is signed in has one: to sign out.
     pub(crate) fn layout(&self, title: &str) -> Result<Layout, Problem> {
-        let mut layout = Layout::plain(title);
-        if let Caller::Person(person) = &self.caller {
-            let now = self.portal.deps.work.clock.now();
-            let may = |action| self.portal.permissions.permit(&person.name, &person.roles, action, now).is_ok();
-            layout.person = Some(crate::shown::Shown::new(&person.name));
-            layout.may_manage_people = may(MANAGE_PEOPLE);
-            layout.may_read_audit = may(READ_AUDIT);
-            let in_cases = self.portal.permissions.permit_in_cases(&person.name, &person.roles, READ_CASE, now);
-            layout.may_read_cases = in_cases.is_ok();
-            layout.code = forgery::code(&self.browser)?;
-        }
-        Ok(layout)
+        layout(&self.portal, &self.caller, &self.browser, title)
     }
 
     /// The frame of a page with a form. It gives the browser something to tie the form to.
@@ -133,8 +122,34 @@ impl Call {
     }
 }
 
+fn layout(portal: &Portal, caller: &Caller, browser: &Token, title: &str) -> Result<Layout, Problem> {
+    let mut layout = Layout::plain(title);
+    if let Caller::Person(person) = caller {
+        let now = portal.deps.work.clock.now();
+        let may = |action| portal.permissions.permit(&person.name, &person.roles, action, now).is_ok();
+        layout.person = Some(crate::shown::Shown::new(&person.name));
+        layout.may_manage_people = may(MANAGE_PEOPLE);
+        layout.may_read_audit = may(READ_AUDIT);
+        let in_cases = portal.permissions.permit_in_cases(&person.name, &person.roles, READ_CASE, now);
+        layout.may_read_cases = in_cases.is_ok();
+        layout.code = forgery::code(browser)?;
+    }
+    Ok(layout)
+}
+
+/// The answer to an address that there is not.
+pub(crate) async fn no_page(portal: Arc<Portal>, request: HttpRequest) -> HttpResponse {
+    let detail = "There is no page at this address. If you typed it, check it; if you followed a link, start from /.";
+    let layout = match caller::find(&portal, &request).await {
+        Ok((caller, Some(session))) => layout(&portal, &caller, &session, "").ok(),
+        // Who it is changes nothing but the frame.
+        _ => None,
+    };
+    Problem::not_found(detail).seen_in(layout).respond(&request)
+}
+
 /// Whether text has the form of a reference.
-fn is_reference(text: &str) -> bool {
+pub(crate) fn is_reference(text: &str) -> bool {
     !text.is_empty() && text.len() <= 40 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
@@ -191,15 +206,29 @@ async fn answer(portal: &Arc<Portal>, route: &Route, request: HttpRequest, body:
         allowed.then_some(()).ok_or_else(Problem::too_often)?;
     }
     let (caller, session) = caller::find(portal, &request).await?;
-    if let Err(problem) = permit(portal, route, &request, &caller) {
-        return refuse(problem, route, &request);
-    }
     let visit = session.or_else(|| cookie::read(&request, &settings.origin, Kind::Visit));
     let is_new_visit = visit.is_none();
     let browser = match visit {
         Some(token) => token,
         None => Token::random()?,
     };
+    let (who, code) = (caller.clone(), browser.clone());
+    let answer = answer_to(portal, route, (request, body), caller, (browser, is_new_visit)).await;
+    answer.map_err(|problem| problem.seen_in(layout(portal, &who, &code, "").ok()))
+}
+
+/// Answers whoever it is, if they may.
+async fn answer_to(
+    portal: &Arc<Portal>,
+    route: &Route,
+    (request, body): (HttpRequest, web::Payload),
+    caller: Caller,
+    (browser, is_new_visit): (Token, bool),
+) -> Answer {
+    let settings = &portal.deps.settings;
+    if let Err(problem) = permit(portal, route, &request, &caller) {
+        return refuse(problem, route, &request);
+    }
     let mut fields = Fields::default();
     if route.is_unsafe() {
         if !forgery::is_from_here(request.headers(), &settings.origin) {

@@ -6,14 +6,14 @@ use obelus_core::Timestamp;
 use crate::{shown::Shown, static_file};
 
 /// A step on the way to a page.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Crumb {
     pub(crate) path: &'static str,
     pub(crate) name: &'static str,
 }
 
 /// The frame of a page.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(crate) title: String,
     pub(crate) stylesheet: String,
@@ -71,9 +71,20 @@ pub(crate) fn time(time: Timestamp) -> String {
     }
 }
 
+/// A day for people, such as `22 November 2026`.
+pub(crate) fn day(text: &str) -> String {
+    let day: Result<jiff::civil::Date, _> = text.parse();
+    day.map_or_else(|_| text.to_owned(), |day| day.strftime("%-d %B %Y").to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_are_for_people() {
+        assert_eq!((day("2026-03-02").as_str(), day("soon").as_str()), ("2 March 2026", "soon"));
+    }
 
     #[test]
     fn times_are_for_people() {

@@ -12,7 +12,7 @@ use askama::Template;
 use obelus_casework::NotThere;
 use obelus_policy::Refusal;
 
-use crate::{page::Layout, shown::Shown};
+use crate::{dispatch::is_reference, page::Layout, shown::Shown};
 
 /// A request that gets no answer of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,11 +23,13 @@ pub(crate) struct Problem {
     title: &'static str,
     detail: String,
     retry_after_seconds: Option<u32>,
+    /// The frame of its page, as whoever asked sees it elsewhere.
+    layout: Option<Box<Layout>>,
 }
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, title, detail: detail.into(), retry_after_seconds: None }
+        Self { status, code, title, detail: detail.into(), retry_after_seconds: None, layout: None }
     }
 
     /// The request cannot be read.
@@ -68,9 +70,15 @@ impl Problem {
     /// A link that was used, or whose time is over.
     pub(crate) fn link_is_over() -> Self {
         let detail = "The link was used already, has been replaced by a newer one, or its time is over. Ask whoever gave \
-                      it to you for another. The first link of a new installation is printed again when the portal is \
-                      started again.";
+                      it to you for another.";
         Self::new(StatusCode::GONE, "link-is-over", "This link does not work any more", detail)
+    }
+
+    /// The same, of the link to the first account, which nobody gave to anybody.
+    pub(crate) fn setup_link_is_over() -> Self {
+        let detail = "The link was used already, has been replaced by a newer one, or its time is over. A new one is \
+                      printed when the portal is started again, unless there is an account: then sign in.";
+        Self { detail: detail.to_owned(), ..Self::link_is_over() }
     }
 
     /// The address takes other methods.
@@ -79,9 +87,9 @@ impl Problem {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method", "This address cannot be used in this way", detail)
     }
 
-    /// Somebody else was faster.
+    /// It does not fit what is the case, perhaps because somebody else was faster.
     pub(crate) fn conflict(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::CONFLICT, "conflict", "It has changed in the meantime", detail)
+        Self::new(StatusCode::CONFLICT, "conflict", "This cannot be done now", detail)
     }
 
     /// The body is larger than anything that is expected here.
@@ -117,6 +125,11 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "Not ready", detail)
     }
 
+    /// Shown in the frame of whoever asked.
+    pub(crate) fn seen_in(self, layout: Option<Layout>) -> Self {
+        Self { layout: layout.map(Box::new), ..self }
+    }
+
     /// The answer that says so.
     pub(crate) fn respond(&self, request: &HttpRequest) -> HttpResponse {
         let mut answer = HttpResponse::build(self.status);
@@ -126,7 +139,11 @@ impl Problem {
         }
         if wants_page(request) {
             let page = ProblemPage {
-                layout: Layout::plain(self.title),
+                layout: match &self.layout {
+                    Some(layout) => Layout { title: self.title.to_owned(), ..(**layout).clone() },
+                    None => Layout::plain(self.title),
+                },
+                way_on: way_on(request.path()),
                 detail: Shown::new(&self.detail),
                 path: Shown::new(&shortened(request.path())),
             };
@@ -216,10 +233,41 @@ fn shortened(path: &str) -> String {
     shown
 }
 
+/// The page that an address leads on from, where a part of it names a request.
+fn way_on(path: &str) -> Option<(String, &'static str)> {
+    let mut parts = path.strip_prefix('/')?.split('/');
+    let (begins, reference) = (parts.next()?, parts.next().filter(|reference| is_reference(reference))?);
+    parts.next()?;
+    let name = match begins {
+        "cases" => "Back to the case",
+        "r" => "Back to your request",
+        "open" => "Ask for a new link",
+        _ => return None,
+    };
+    Some((format!("/{begins}/{reference}"), name))
+}
+
 #[derive(Template)]
 #[template(path = "problem.html")]
 struct ProblemPage {
     layout: Layout,
     detail: Shown,
     path: Shown,
+    /// Where whoever asked may go on, and what is there.
+    way_on: Option<(String, &'static str)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_with_a_request_leads_back_to_it() {
+        let leads = |path| way_on(path).map(|(to, _)| to);
+        assert_eq!(leads("/cases/OB-2026-000001/triage").as_deref(), Some("/cases/OB-2026-000001"));
+        assert_eq!(leads("/open/OB-2026-000001/abc").as_deref(), Some("/open/OB-2026-000001"));
+        for none in ["/", "/cases", "/cases/OB-2026-000001", "/cases/a%2fb/triage", "/c/CT-2026-000001/files/x"] {
+            assert_eq!(leads(none), None, "{none}");
+        }
+    }
 }

@@ -1,5 +1,5 @@
 //! The page `web/static/verify.html` in headless Chromium: what it says of good and of spoiled files, and that nothing
-//! leaves it. Not here: how a browser is driven (`webdriver.rs`), and the check itself on many files (`javascript.rs`).
+//! leaves it. Not here: how a browser is driven (`obelus-testkit`), and the check itself on many files (`javascript.rs`).
 
 use std::{
     io::{Read as _, Write as _},
@@ -9,29 +9,21 @@ use std::{
     sync::mpsc::{Receiver, channel},
 };
 
+use obelus_testkit::{
+    accessibility::{axe, barriers},
+    browser::Browser,
+};
+
 use crate::{
     fixture::{Draft, Fixture, USUAL},
     flips::flipped,
     javascript::{Folder, root},
     spoiled::{self, BUNDLE, Case, EVIDENCE, ROW_PROOF, TRUST, good},
-    webdriver::Browser,
 };
 
 /// What the page said last.
 const VERDICT: &str = "return document.querySelector('.verdict[data-outcome]')?.innerText";
 const EVERYTHING: &str = "return document.querySelector('main').innerText";
-
-/// A browser, or none where a test may be left out.
-fn browser(name: &str) -> Option<Browser> {
-    let found = Browser::start(name);
-    if found.is_none() {
-        let missing = "chromium and chromedriver are not installed: sudo apt-get install -y chromium chromium-driver";
-        let ci = std::env::var("CI").is_ok_and(|value| !["", "0", "false"].contains(&value.as_str()));
-        assert!(!ci, "{missing}");
-        eprintln!("{missing}. This test shows nothing.");
-    }
-    found
-}
 
 fn page() -> PathBuf {
     root().join("web/static/verify.html").canonicalize().unwrap()
@@ -61,6 +53,14 @@ fn check_says(shown: &str, wanted: &[&str]) {
     }
 }
 
+/// Fails where something on the page keeps somebody from using it; leaves a picture behind.
+fn check_open_to_all(browser: &Browser, name: &str) {
+    browser.picture(&Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.png")));
+    let found = barriers(browser, axe().as_deref());
+    assert!(found.is_empty(), "{name}: {found:#?}");
+    browser.resize(1000, 1500);
+}
+
 #[test]
 fn the_page_holds_the_verifier_as_it_is() {
     let build = root().join("verifiers/javascript/build_page.mjs");
@@ -74,15 +74,14 @@ fn the_page_holds_the_verifier_as_it_is() {
 
 #[test]
 fn the_page_says_what_holds_what_does_not_and_what_was_left_out() {
-    let Some(browser) = browser("page") else { return };
+    let Some(browser) = Browser::start() else { return };
     let (case, url) = (whole(), page_url());
     let all = [BUNDLE, EVIDENCE, ROW_PROOF, TRUST];
-    let pictures = Path::new(env!("CARGO_TARGET_TMPDIR"));
 
     let said = shown(&browser, &url, &case, &all);
     check_says(&said, &["✓ Verified\n", "proved by the row proof", "exactly 7 of 23 rows became zero", "böll/letters"]);
     assert!(!said.contains("left out") && !said.contains("FAIL"), "{said}");
-    browser.picture(&pictures.join("verify-good.png"));
+    check_open_to_all(&browser, "verify-good");
 
     let said = shown(&browser, &url, &case, &[BUNDLE, EVIDENCE, TRUST]);
     check_says(
@@ -98,11 +97,11 @@ fn the_page_says_what_holds_what_does_not_and_what_was_left_out() {
             "stated by the signed certificate, not rebuilt here",
         ],
     );
-    browser.picture(&pictures.join("verify-left-out.png"));
+    check_open_to_all(&browser, "verify-left-out");
 
     let said = shown(&browser, &url, &case, &all[..3]);
     check_says(&said, &["Not verified: no trusted root was given", "Anybody could have written these files"]);
-    browser.picture(&pictures.join("verify-no-trust.png"));
+    check_open_to_all(&browser, "verify-no-trust");
 
     let failed = Fixture::new(USUAL, &mut |draft| match draft {
         Draft::Verification(_, said) => said.verdict = "not_verified".to_owned(),
@@ -126,12 +125,12 @@ fn the_page_says_what_holds_what_does_not_and_what_was_left_out() {
         let said = shown(&browser, &url, &bad, &all);
         check_says(&said, &["✗ Not verified", "Do not rely on these files", "✗ FAIL", because]);
     }
-    browser.picture(&pictures.join("verify-bad.png"));
+    check_open_to_all(&browser, "verify-bad");
 }
 
 #[test]
 fn nothing_leaves_the_page() {
-    let Some(browser) = browser("closed") else { return };
+    let Some(browser) = Browser::start() else { return };
     let (address, requests) = serve();
     let url = format!("http://{address}/verify.html");
     let said = shown(&browser, &url, &whole(), &[BUNDLE, EVIDENCE, ROW_PROOF, TRUST]);
@@ -164,7 +163,7 @@ fn nothing_leaves_the_page() {
 
 #[test]
 fn what_is_dropped_is_read_and_markup_in_it_stays_text() {
-    let Some(browser) = browser("drop") else { return };
+    let Some(browser) = Browser::start() else { return };
     browser.open(&page_url());
     browser.run(
         "const all = new DataTransfer();

@@ -19,4 +19,3 @@ mod renewals;
 mod spoiled;
 mod statements;
 mod status;
-mod webdriver;

@@ -6,7 +6,7 @@ use obelus_store::{accounts, audit, sessions};
 use crate::{
     dispatch::{Call, see_other},
     form::FieldErrors,
-    page::Layout,
+    page::{self, Layout},
     pages::{chosen_password, step_up},
     problem::Problem,
     route::Answer,
@@ -33,7 +33,13 @@ pub(crate) async fn show(call: Call) -> Answer {
 fn page(call: &Call, errors: FieldErrors, changed: bool) -> Result<AccountPage, Problem> {
     let person = call.person()?;
     let layout = call.form_layout("Your account")?;
-    Ok(AccountPage { layout, errors, name: Shown::new(&person.name), roles: person.roles.clone(), changed })
+    Ok(AccountPage {
+        layout,
+        errors,
+        name: Shown::new(&person.name),
+        roles: person.roles.iter().map(|role| page::words(role)).collect(),
+        changed,
+    })
 }
 
 /// `POST /account/password`: other browsers are signed out.

@@ -76,7 +76,7 @@ pub(crate) async fn show(call: Call) -> Answer {
     let line = |person: Person| Line {
         id: person.id,
         name: Shown::new(&person.name),
-        roles: person.roles.join(", "),
+        roles: page::words(&person.roles.join(", ")),
         state: state(person.id),
         is_self: person.id == own,
     };

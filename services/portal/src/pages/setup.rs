@@ -38,7 +38,7 @@ pub(crate) async fn form(call: Call) -> Answer {
     let db = &call.portal.deps.work.db;
     let link = one_time_links::open(db, &token_hash(&call)?, Purpose::Setup, call.now()).await?;
     if link.is_none() || accounts::any(db).await? {
-        return Err(Problem::link_is_over());
+        return Err(Problem::setup_link_is_over());
     }
     call.show(&page(&call, FieldErrors::default())?)
 }
@@ -54,7 +54,7 @@ pub(crate) async fn set_up(call: Call) -> Answer {
     let token = token_hash(&call)?;
     let (db, now) = (&call.portal.deps.work.db, call.now());
     // Before the password is hashed: a stranger's link costs us nothing.
-    one_time_links::open(db, &token, Purpose::Setup, now).await?.ok_or_else(Problem::link_is_over)?;
+    one_time_links::open(db, &token, Purpose::Setup, now).await?.ok_or_else(Problem::setup_link_is_over)?;
     let mut errors = FieldErrors::default();
     let name = errors.take("name", form::person_name(call.fields.get("name")));
     let password = chosen_password::read(&call, name.unwrap_or_default(), &mut errors);
@@ -63,7 +63,7 @@ pub(crate) async fn set_up(call: Call) -> Answer {
     let write = db.write().await?;
     let link = one_time_links::use_up(&write, &token, Purpose::Setup, now).await?;
     if link.is_none() || accounts::any(&write).await? {
-        return Err(Problem::link_is_over());
+        return Err(Problem::setup_link_is_over());
     }
     let person = persons::add(&write, name, "admin", now).await?;
     accounts::create(&write, person.id, &hash, now).await?;

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A case in which nothing has happened.
-const EMPTY: Case<'_> = Case { reference: "", history: &[], held: false };
+pub const EMPTY: Case<'_> = Case { reference: "", history: &[], held: false };
 
 /// What becomes of somebody at a route.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ fn expected(route: &Route, role: Option<&str>, stale: bool) -> Fate {
 }
 
 /// Whether a role alone permits it: a regulator has a grant for some cases, or nothing.
-fn permitted(action: Action, role: &str, case: Option<&Case<'_>>) -> bool {
+pub fn permitted(action: Action, role: &str, case: Option<&Case<'_>>) -> bool {
     let roles = [role.to_owned()];
     let somebody = Actor { name: "somebody", roles: &roles, grant: None };
     Rules::shipped().unwrap().permit(somebody, action, case, SystemClock.now()).is_ok()

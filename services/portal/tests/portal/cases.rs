@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A plan as the command line makes it.
-async fn plan(house: &House, reference: &str, bytes: &[u8]) {
+pub async fn plan(house: &House, reference: &str, bytes: &[u8]) {
     let work = &house.deps.work;
     triage::lead_to_suppressed(work, "rita", reference).await.unwrap();
     let from = case::existing(work, reference).await.unwrap().state;

@@ -24,6 +24,8 @@ use tempfile::TempDir;
 
 use crate::browser::Browser;
 
+/// Under what address browsers see it, if nothing else is said.
+pub const ORIGIN: &str = "http://localhost:8080";
 /// A password that may be chosen.
 pub const PASSWORD: &str = "correct horse battery";
 const MINUTE_US: i64 = 60_000_000;
@@ -72,7 +74,7 @@ impl House {
     }
 
     pub async fn on(database: &TestDatabase) -> Self {
-        Self::under(database, "http://localhost:8080").await
+        Self::under(database, ORIGIN).await
     }
 
     pub fn now(&self) -> Timestamp {
@@ -129,7 +131,7 @@ where
     B: MessageBody,
 {
     let link = obelus_portal::setup_link(&house.deps).await.unwrap().unwrap();
-    let path = link.strip_prefix("http://localhost:8080").unwrap().to_owned();
+    let path = link.strip_prefix(ORIGIN).unwrap().to_owned();
     let mut browser = Browser::new(service);
     browser.get(&path).await.is(200);
     let fields = [("name", "ana"), ("new_password", PASSWORD), ("again", PASSWORD)];

@@ -8,6 +8,7 @@ mod accounts;
 mod browser;
 mod case;
 mod cases;
+mod chromium;
 mod forgery;
 mod hostile;
 mod house;

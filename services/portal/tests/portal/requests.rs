@@ -43,6 +43,12 @@ fn but(field: &str, value: &'static str) -> Vec<(&'static str, &'static str)> {
 /// A portal over an installation with a trained model and somebody who reviews.
 pub async fn with_model(database: &obelus_testkit::TestDatabase) -> House {
     let house = House::on(database).await;
+    put_model(&house).await;
+    house
+}
+
+/// Gives an installation a trained model and somebody who reviews.
+pub async fn put_model(house: &House) {
     let write = house.deps.work.db.write().await.unwrap();
     trained_model(&write, house.now()).await;
     for role in ["legal_reviewer", "intake"] {
@@ -60,7 +66,6 @@ pub async fn with_model(database: &obelus_testkit::TestDatabase) -> House {
     let documents = [("a", TEXT), ("b", "The red hen runs."), ("c", "A fox sleeps.")].map(document).into();
     let ingested = Ingested { documents, ..Ingested::default() };
     Library::new(house.deps.work.data.corpora()).add("c", &ingested, &SourceBy::Document).unwrap();
-    house
 }
 
 /// The reference in an address such as `/r/OB-2026-000001`.
@@ -126,8 +131,9 @@ async fn every_field_that_cannot_be_is_said_beside_it_and_nothing_is_filed() {
             ("capacity", "queen", "Choose as whom you ask"),
             ("capacity", "agent", "Say for whom you act"),
             ("name", " ", "Your name: it is missing"),
-            ("email", "ada", "Your address: give one plain address"),
-            ("email", "a@b.org\r\nBcc: c@d.org", "Your address: it holds a line break"),
+            ("email", "", "Your email address: it is missing"),
+            ("email", "ada", "Your email address: give one plain address"),
+            ("email", "a@b.org\r\nBcc: c@d.org", "Your email address: it holds a line break"),
             ("passage", "a\0b", "A passage of it: it holds a character"),
         ] {
             ada.get("/request/new").await.is(200);

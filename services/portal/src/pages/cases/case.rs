@@ -135,7 +135,7 @@ struct Survivor {
 }
 
 /// What the reader may do next, by the rules and by where the case is.
-#[derive(Default)]
+#[derive(Default, PartialEq, Eq)]
 struct May {
     ask: bool,
     answer: bool,
@@ -205,6 +205,12 @@ pub(crate) async fn show(call: Call) -> Answer {
         answer.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(LIVE_POLICY));
     }
     Ok(answer)
+}
+
+impl May {
+    fn nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 async fn permitted(call: &Call, request: &Request, action: Action) -> Result<bool, Problem> {

@@ -45,6 +45,8 @@ struct Line {
     received: String,
     /// The day that is safe on every reading, of the clock that ends first.
     due: Option<String>,
+    /// The same for people.
+    day: Option<String>,
     is_held: bool,
 }
 
@@ -59,6 +61,7 @@ pub(crate) async fn list(call: Call) -> Answer {
             look: look(&request),
             model: Shown::new(&request.model),
             received: page::time(request.received_at.0),
+            day: due.as_deref().map(page::day),
             due,
             is_held: request.held_at.is_some(),
         };

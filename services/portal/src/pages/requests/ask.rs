@@ -91,11 +91,16 @@ pub(crate) async fn file(call: Call) -> Answer {
                       another way are filed by obelus request file.";
         return Err(Problem::forbidden(detail));
     }
+    // All that is missing is said at once, in the order of the form.
     let mut errors = FieldErrors::default();
     for (field, what) in [("regime", "Choose the law that you rely on"), ("model", "Choose the model")] {
         if call.fields.get(field).is_empty() {
             errors.add(field, what);
         }
+    }
+    let is_missing = |field: &&str| call.fields.get(field).trim().is_empty();
+    if ["subject", "passage"].iter().all(is_missing) {
+        errors.add("subject", "Say what it is about, or paste a passage of it");
     }
     if !CAPACITIES.iter().any(|(value, _)| *value == call.fields.get("capacity")) {
         errors.add("capacity", "Choose as whom you ask");
@@ -104,9 +109,14 @@ pub(crate) async fn file(call: Call) -> Answer {
         errors.add("authority", "Say for whom you act, and what gives you the right to");
     }
     let filing = filing(&call);
+    for field in ["name", "email"].into_iter().filter(is_missing) {
+        errors.add(field, format!("{}: it is missing", label(field)));
+    }
     if let Err(error) = filing.to_bytes() {
         let bad: BadFiling = error.downcast()?;
-        errors.add(bad.field, format!("{}: {}", label(bad.field), bad.reason));
+        if errors.of(bad.field).is_none() {
+            errors.add(bad.field, format!("{}: {}", label(bad.field), bad.reason));
+        }
     }
     if !errors.is_empty() {
         return call.show_again(&page(&call, errors).await?);
@@ -148,7 +158,7 @@ fn filing(call: &Call) -> Filing {
 fn label(field: &str) -> &'static str {
     match field {
         "name" => "Your name",
-        "email" => "Your address",
+        "email" => "Your email address",
         "authority" => "For whom you act",
         "subject" => "What it is about",
         "statement" => "What you ask, and why",

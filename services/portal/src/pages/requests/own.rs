@@ -64,7 +64,7 @@ pub(crate) async fn show(call: Call) -> Answer {
         stands,
         next,
         reason: request.refusal_reason.as_deref().map(Shown::new),
-        answer_by: answer.filter(|_| is_reversible(request.state)),
+        answer_by: answer.filter(|_| is_reversible(request.state)).map(|day| page::day(&day)),
         question: open.map(|question| Shown::new(&question.question)),
         has_receipt: receipt.is_some(),
         certificates: issued.iter().map(|row| Shown::new(&row.id)).collect(),

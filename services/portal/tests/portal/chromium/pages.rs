@@ -1,0 +1,167 @@
+//! Every page of the table of routes, and of its refusals. A route without parts that differ is visited by itself; one with
+//! such parts needs an example in [`examples`], or a line in [`NOT_PAGES`]. Not here: what is done on them.
+
+use std::collections::BTreeSet;
+
+use actix_web::http::Method;
+use obelus_casework::{decision, triage};
+use obelus_policy::Rules;
+use obelus_portal::{Route, Token, Who, routes, setup_link};
+use obelus_store::{case_questions::QuestionKind, outbox};
+
+use super::Visitor;
+use crate::{
+    access::{EMPTY, permitted},
+    browser::Browser,
+    case,
+    cases::plan,
+    house::ORIGIN,
+    requests::asked,
+};
+
+/// What answers with a file and differs in its address.
+const NOT_PAGES: [&str; 4] =
+    ["/static/{name}", "/c/{id}/files/{name}", "/log-files/tile/{path:.*}", "/r/{reference}/receipt"];
+
+/// An address of a route, and whose browser goes there.
+struct Example {
+    route: &'static str,
+    session: Option<Token>,
+    address: String,
+}
+
+/// One for each route with parts that differ; several where pages of one route look unlike each other.
+async fn examples(visitor: &Visitor) -> Vec<Example> {
+    let (house, work) = (&visitor.house, &visitor.house.deps.work);
+    let service = house.service().await;
+    let session = async |name: &str, roles: &[&str]| {
+        let person = house.person(name, roles).await;
+        house.session(person).await
+    };
+    let mut all = Vec::new();
+    let mut add = |route, session: Option<&Token>, address: String| {
+        let session = session.map(|token| token.reveal().parse().unwrap());
+        all.push(Example { route, session, address });
+    };
+
+    let certificate = case::certificate(house).await;
+    add("/c/{id}", None, format!("/c/{}", certificate.id));
+
+    let legal = session("Lea of the legal department", &["legal_reviewer", "intake", "hold_officer"]).await;
+    let approver = session("abe", &["legal_approver"]).await;
+    let auditor = session("ute", &["auditor"]).await;
+    let (mut ada, first) = asked(&service).await;
+    let requester: Token = ada.cookies["session"].parse().unwrap();
+    let entrance = format!("/open/{first}");
+    ada.get(&entrance).await.is(200);
+    ada.post(&entrance, &[("email", "ada@example.org")]).await.is(200);
+    let letters = outbox::of_request(&work.db, &first).await.unwrap();
+    let letter = letters.into_iter().rfind(|letter| letter.kind == outbox::LetterKind::OneTimeLink).unwrap();
+    let link = letter.body.split_once(ORIGIN).unwrap().1.split_whitespace().next().unwrap().to_owned();
+    add("/open/{reference}", None, entrance);
+    add("/open/{reference}/{token}", None, link);
+    triage::ask(work, "rita", &first, QuestionKind::Scope, "Which letters are meant: those to her daughter?")
+        .await
+        .unwrap();
+    add("/r/{reference}", Some(&requester), format!("/r/{first}"));
+    add("/cases/{reference}", Some(&legal), format!("/cases/{first}"));
+    add("/log/{index}", None, "/log/0".to_owned());
+
+    let (_, planned) = asked(&service).await;
+    add("/cases/{reference}/find", Some(&legal), format!("/cases/{planned}/find"));
+    triage::match_sources(work, "rita", &planned, &["a".to_owned(), "b".to_owned()]).await.unwrap();
+    add("/cases/{reference}", Some(&legal), format!("/cases/{planned}"));
+    let impact = br#"{"neurons_per_layer":[32,30],"survivors":[{"source":"c","lost_fraction":"0.046875"}]}"#;
+    plan(house, &planned, impact).await;
+    for session in [&legal, &approver, &auditor] {
+        add("/cases/{reference}", Some(session), format!("/cases/{planned}"));
+    }
+    let (ben, refused) = asked(&service).await;
+    decision::refuse(work, "rita", &refused, "not_rights_holder", "The letters are another's.").await.unwrap();
+    let requester: Token = ben.cookies["session"].parse().unwrap();
+    add("/r/{reference}", Some(&requester), format!("/r/{refused}"));
+
+    let admin = session("ana", &["admin"]).await;
+    let mut ana = Browser::new(&service).with_session(&admin);
+    ana.get("/settings/people/invite").await.is(200);
+    let invitation = ana.post("/settings/people/invite", &[("name", "mara"), ("role", "verifier")]).await.is(200);
+    add("/invite/{token}", None, invitation.one_time_path());
+    let abe = obelus_store::persons::named(&work.db, "abe").await.unwrap().unwrap().id;
+    let reset = ana.post(&format!("/settings/people/{abe}/link"), &[]).await.is(200).one_time_path();
+    add("/reset/{token}", None, reset);
+    all
+}
+
+/// Somebody whom a route lets through.
+async fn let_through(visitor: &Visitor, route: &Route) -> Option<Token> {
+    let rules = Rules::shipped().unwrap();
+    let may = |role: &&str| match route.who {
+        Who::May(action) => permitted(action, role, None),
+        Who::MayInCases(action) => permitted(action, role, Some(&EMPTY)),
+        _ => true,
+    };
+    let role = match route.who {
+        Who::Public | Who::Monitor | Who::Requester => return None,
+        _ => rules.roles().into_iter().find(may).unwrap_or_else(|| panic!("no role may do {route:?}")),
+    };
+    let name = format!("somebody who is {} at {}", role.replace('_', " "), route.path);
+    let person = visitor.house.person(&name, &[role]).await;
+    Some(visitor.house.session(person).await)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_page_is_open_to_everybody_and_fits_a_telephone() {
+    let Some(visitor) = Visitor::start("pages").await else { return };
+    // There is a first account once, before any other.
+    let link = setup_link(&visitor.house.deps).await.unwrap().unwrap();
+    visitor.browser.open(&link);
+    visitor.look();
+    let mut visited = BTreeSet::from(["/setup/{token}"]);
+    visitor.visit(&link.strip_prefix(ORIGIN).unwrap().replace(|c: char| c.is_ascii_digit(), "x"));
+    assert_eq!(visitor.status(), 410);
+
+    let mut all = examples(&visitor).await;
+    for route in routes().into_iter().filter(|route| route.method == Method::GET && !route.path.contains('{')) {
+        let session = let_through(&visitor, &route).await;
+        all.push(Example { route: route.path, session, address: route.path.to_owned() });
+    }
+    let service = visitor.house.service().await;
+    let mut holder = None;
+    for Example { route, session, address } in &all {
+        let mut browser = Browser::new(&service).with(session.as_ref());
+        browser.peer = "127.0.0.1:5".parse().unwrap();
+        let page = browser.get(address).await.is(200);
+        visited.insert(route);
+        // What answers with text or a file is for programs.
+        if !page.header("content-type").starts_with("text/html") {
+            continue;
+        }
+        let now = session.as_ref().map(Token::reveal);
+        if holder != Some(now.clone()) {
+            visitor.become_holder_of(session.as_ref());
+            holder = Some(now);
+        }
+        visitor.visit(address);
+        assert_eq!(visitor.status(), 200, "{address}");
+    }
+    for route in routes().iter().filter(|route| route.method == Method::GET && !NOT_PAGES.contains(&route.path)) {
+        let missing = "nobody looks at it: add an example of it in this file, or a line to NOT_PAGES";
+        assert!(visited.contains(route.path), "{}: {missing}", route.path);
+    }
+
+    // Whoever may read everything has the longest line of links.
+    let roles = ["admin", "auditor", "legal_reviewer"];
+    let person = visitor.house.person("Wilhelmina Featherstonehaugh-Cholmondeley of the records office", &roles).await;
+    visitor.become_holder_of(Some(&visitor.house.session(person).await));
+    for (path, status) in [("/", 200), ("/settings/sessions", 200), ("/nowhere", 404)] {
+        visitor.visit(path);
+        assert_eq!(visitor.status(), status, "{path}");
+    }
+    // A form whose page was open in a browser that has lost its cookies.
+    visitor.become_holder_of(None);
+    visitor.open("/sign-in");
+    visitor.browser.forget();
+    visitor.press("Sign in");
+    assert_eq!(visitor.status(), 403);
+    visitor.look();
+}
