@@ -5,14 +5,17 @@
 
 mod access;
 mod accounts;
+mod api;
 mod browser;
 mod case;
 mod cases;
 mod forgery;
 mod hostile;
 mod house;
+mod openapi;
 mod people;
 mod public;
 mod requests;
 mod server;
 mod sessions;
+mod tokens;

@@ -91,23 +91,8 @@ pub(crate) async fn file(call: Call) -> Answer {
                       another way are filed by obelus request file.";
         return Err(Problem::forbidden(detail));
     }
-    let mut errors = FieldErrors::default();
-    for (field, what) in [("regime", "Choose the law that you rely on"), ("model", "Choose the model")] {
-        if call.fields.get(field).is_empty() {
-            errors.add(field, what);
-        }
-    }
-    if !CAPACITIES.iter().any(|(value, _)| *value == call.fields.get("capacity")) {
-        errors.add("capacity", "Choose as whom you ask");
-    }
-    if call.fields.get("capacity") == "agent" && call.fields.get("authority").trim().is_empty() {
-        errors.add("authority", "Say for whom you act, and what gives you the right to");
-    }
     let filing = filing(&call);
-    if let Err(error) = filing.to_bytes() {
-        let bad: BadFiling = error.downcast()?;
-        errors.add(bad.field, format!("{}: {}", label(bad.field), bad.reason));
-    }
+    let mut errors = unfit(&filing)?;
     if !errors.is_empty() {
         return call.show_again(&page(&call, errors).await?);
     }
@@ -121,6 +106,33 @@ pub(crate) async fn file(call: Call) -> Answer {
     };
     let session = begin(&call, &request.reference).await?;
     Ok(signed_in(&call, session, &format!("/r/{}", request.reference)))
+}
+
+/// What is wrong with the fields of a filing by somebody from outside, each under its name in the form.
+pub(crate) fn unfit(filing: &Filing) -> Result<FieldErrors, Problem> {
+    let mut errors = FieldErrors::default();
+    for (field, given, what) in
+        [("regime", &filing.regime, "Choose the law that you rely on"), ("model", &filing.model, "Choose the model")]
+    {
+        if given.is_empty() {
+            errors.add(field, what);
+        }
+    }
+    let (capacity, authority) = match &filing.requester {
+        Some(who) => (who.capacity.as_str(), who.authority.as_str()),
+        None => ("", ""),
+    };
+    if !CAPACITIES.iter().any(|(value, _)| *value == capacity) {
+        errors.add("capacity", "Choose as whom you ask");
+    }
+    if capacity == "agent" && authority.is_empty() {
+        errors.add("authority", "Say for whom you act, and what gives you the right to");
+    }
+    if let Err(error) = filing.to_bytes() {
+        let bad: BadFiling = error.downcast()?;
+        errors.add(bad.field, format!("{}: {}", label(bad.field), bad.reason));
+    }
+    Ok(errors)
 }
 
 fn filing(call: &Call) -> Filing {
