@@ -83,7 +83,7 @@ pub(crate) async fn answer(call: ApiCall, body: Answering) -> Stands {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Sources {
     /// Their ids, as the portal finds them.
-    #[schemars(length(min = 1, max = 1000))]
+    #[schemars(length(min = 1, max = 1000), inner(length(min = 1)))]
     sources: Vec<String>,
 }
 
@@ -123,7 +123,7 @@ pub(crate) async fn triage(call: ApiCall, _: Nothing) -> Stands {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Partly {
-    #[schemars(length(min = 1, max = 1000))]
+    #[schemars(length(min = 1, max = 1000), inner(length(min = 1)))]
     sources: Vec<String>,
     #[schemars(extend("enum" = decision::REFUSAL_CODES))]
     code: String,

@@ -33,14 +33,16 @@ const KEY_US: i64 = 24 * 3_600_000_000;
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewRequest {
     /// The law that the requester relies on: gdpr-art17, uk-gdpr, ccpa, dmca-512 or lgpd.
+    #[schemars(length(min = 1))]
     regime: String,
     /// The model that it is about.
+    #[schemars(length(min = 1))]
     model: String,
     #[serde(deserialize_with = "json::object")]
     requester: Asker,
     /// Sources that it names, where their ids are known.
     #[serde(default)]
-    #[schemars(length(max = 1000))]
+    #[schemars(length(max = 1000), inner(length(min = 1)))]
     sources: Vec<String>,
     /// The work or person that it is about.
     #[serde(default)]
@@ -60,7 +62,7 @@ struct Asker {
     #[schemars(length(min = 1, max = 320))]
     name: String,
     /// An address of electronic mail, where letters go.
-    #[schemars(length(min = 3, max = 254))]
+    #[schemars(length(min = 3, max = 254), extend("format" = "email"))]
     email: String,
     #[schemars(extend("enum" = ["person", "rightsholder", "agent"]))]
     capacity: String,

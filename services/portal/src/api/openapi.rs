@@ -107,7 +107,7 @@ fn parameters(route: &Route, operation: &Operation) -> Vec<Value> {
         }
     }
     if operation.is_paged {
-        let schema = json!({ "type": "string", "pattern": "^[A-Za-z0-9-]{1,40}$" });
+        let schema = json!({ "type": "string", "pattern": "^[A-Za-z0-9-]{0,40}$" });
         let says = "The `next` of the page before; without it the list begins.";
         parameters.push(json!({ "name": "after", "in": "query", "description": says, "schema": schema }));
         let schema = json!({ "type": "integer", "minimum": 1, "maximum": MOST_LINES, "default": 50 });
