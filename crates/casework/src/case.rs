@@ -6,7 +6,7 @@ use obelus_core::Digest;
 use obelus_ledger::statement::{RequestReceipt, Statement, Subject};
 use obelus_policy::{Action, Actor, Case, Rules};
 use obelus_store::{
-    approvals, audit, filings, models, persons,
+    Write, approvals, audit, filings, models, persons,
     persons::Person,
     requests,
     requests::{NewRequest, Request, RequestState, is_reversible},
@@ -114,6 +114,19 @@ pub async fn existing(deps: &Deps, reference: &str) -> Result<Request> {
 /// When the person may not, something in it cannot be, or a source is not in the model, is revoked, or is in another open
 /// request.
 pub async fn file(deps: &Deps, by: &str, filing: &Filing) -> Result<Request> {
+    file_with(deps, by, filing, async |_, _| Ok(())).await
+}
+
+/// [`file()`], together with something else that is kept about the request of the reference: both, or neither.
+///
+/// # Errors
+/// As of [`file()`], and when `with` refuses.
+pub async fn file_with(
+    deps: &Deps,
+    by: &str,
+    filing: &Filing,
+    with: impl AsyncFn(&Write, &str) -> Result<()>,
+) -> Result<Request> {
     let person = permitted(deps, by, Action::File, None).await?;
     let model = models::get(&deps.db, &filing.model).await?.ok_or_else(|| NotThere::model(&filing.model))?;
     let files = clocks::files(&filing.regime)?;
@@ -143,7 +156,7 @@ pub async fn file(deps: &Deps, by: &str, filing: &Filing) -> Result<Request> {
         strikable(deps, &model, &filing.sources, Some(&reference)).await?;
         requests::file(write, reference.clone(), new.clone(), filing.received_at).await?;
         filings::put(write, &reference, document.clone()).await?;
-        Ok(())
+        with(write, &reference).await
     })
     .await?;
     acknowledge(deps, &reference).await?;
@@ -155,6 +168,15 @@ pub async fn file(deps: &Deps, by: &str, filing: &Filing) -> Result<Request> {
 /// # Errors
 /// When the log refuses to sign.
 pub async fn acknowledge(deps: &Deps, reference: &str) -> Result<()> {
+    let done = sign_receipt(deps, reference).await;
+    // Where somebody else was faster it is done all the same.
+    if done.is_err() && existing(deps, reference).await?.state != RequestState::Received {
+        return Ok(());
+    }
+    done
+}
+
+async fn sign_receipt(deps: &Deps, reference: &str) -> Result<()> {
     let request = existing(deps, reference).await?;
     if request.state != RequestState::Received {
         return Ok(());

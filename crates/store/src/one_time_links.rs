@@ -1,5 +1,6 @@
 //! Links that work once and for a while, by the hash of a random token that only the link has. Of a purpose and subject
-//! the newest link alone works. Not here: what somebody gets who follows one.
+//! the newest link alone works. The keys by which programs file once are kept beside them. Not here: what somebody gets who
+//! follows one.
 
 use obelus_core::{Digest, Timestamp};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, sea_query::Expr};
@@ -22,6 +23,8 @@ words!(
         Invite = "invite",
         /// To see a request. The subject is its reference.
         Requester = "requester",
+        /// No link, but the key with which a program filed a request, so that it files it once. The subject is its reference.
+        Filing = "filing",
         /// To choose another password. The subject is the person's name.
         Reset = "reset",
     }
@@ -68,6 +71,14 @@ pub async fn make(write: &Write, new: NewLink, now: Timestamp) -> Result<Link> {
 pub async fn open(db: &impl Read, token_hash: &Digest, purpose: Purpose, now: Timestamp) -> Result<Option<Link>> {
     let query = Entity::find_by_id(Sha256(*token_hash)).filter(works(purpose, now));
     Ok(query.one(db.connection()).await?)
+}
+
+/// The link of a token, whether or not it works.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_token(db: &impl Read, token_hash: &Digest) -> Result<Option<Link>> {
+    Ok(Entity::find_by_id(Sha256(*token_hash)).one(db.connection()).await?)
 }
 
 /// Uses a link up, and gives it; none when it does not work. Of several who try at once, one gets it.

@@ -21,6 +21,7 @@ use askama::Template;
 use obelus_core::Timestamp;
 
 use crate::{
+    api,
     caller::{self, Caller, SignedIn},
     cookie::{self, Kind},
     forgery,
@@ -29,7 +30,7 @@ use crate::{
     page::Layout,
     permission::{MANAGE_PEOPLE, READ_AUDIT, READ_CASE},
     problem::{Problem, wants_page},
-    route::{Answer, Route, Who},
+    route::{Answer, Handler, Page, Route, Who},
     state::Portal,
     token::Token,
 };
@@ -63,9 +64,7 @@ impl Call {
 
     /// The reference of a request in the path, which has the form of one. Not every database takes any text.
     pub(crate) fn reference(&self) -> Result<&str, Problem> {
-        let reference = self.part("reference");
-        let missing = || Problem::not_found("There is no request of this name. It looks like OB-2026-000001.");
-        is_reference(reference).then_some(reference).ok_or_else(missing)
+        reference_in(&self.request)
     }
 
     /// A field that is a text, perhaps of several lines: browsers end its lines by CR LF.
@@ -148,6 +147,13 @@ pub(crate) async fn no_page(portal: Arc<Portal>, request: HttpRequest) -> HttpRe
     Problem::not_found(detail).seen_in(layout).respond(&request)
 }
 
+/// The reference in a path, which has the form of one.
+pub(crate) fn reference_in(request: &HttpRequest) -> Result<&str, Problem> {
+    let reference = request.match_info().get("reference").unwrap_or_default();
+    let missing = || Problem::not_found("There is no request of this name. It looks like OB-2026-000001.");
+    is_reference(reference).then_some(reference).ok_or_else(missing)
+}
+
 /// Whether text has the form of a reference.
 pub(crate) fn is_reference(text: &str) -> bool {
     !text.is_empty() && text.len() <= 40 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
@@ -200,6 +206,10 @@ async fn caught<T>(work: impl Future<Output = T>) -> Option<T> {
 }
 
 async fn answer(portal: &Arc<Portal>, route: &Route, request: HttpRequest, body: web::Payload) -> Answer {
+    let page = match &route.handler {
+        Handler::Page(page) => page,
+        Handler::Api(done, _) => return done(api::admit(portal, route, request, body).await?).await,
+    };
     let settings = &portal.deps.settings;
     if route.is_unsafe() && !matches!(route.who, Who::SignedIn | Who::May(_) | Who::MayInCases(_)) {
         let allowed = portal.limits.allow_address(address(&request, settings.proxy));
@@ -213,14 +223,14 @@ async fn answer(portal: &Arc<Portal>, route: &Route, request: HttpRequest, body:
         None => Token::random()?,
     };
     let (who, code) = (caller.clone(), browser.clone());
-    let answer = answer_to(portal, route, (request, body), caller, (browser, is_new_visit)).await;
+    let answer = answer_to(portal, (route, page), (request, body), caller, (browser, is_new_visit)).await;
     answer.map_err(|problem| problem.seen_in(layout(portal, &who, &code, "").ok()))
 }
 
 /// Answers whoever it is, if they may.
 async fn answer_to(
     portal: &Arc<Portal>,
-    route: &Route,
+    (route, page): (&Route, &Page),
     (request, body): (HttpRequest, web::Payload),
     caller: Caller,
     (browser, is_new_visit): (Token, bool),
@@ -240,7 +250,7 @@ async fn answer_to(
         }
     }
     let has_form = Cell::new(false);
-    route.answer(Call { portal: Arc::clone(portal), request, caller, fields, browser, is_new_visit, has_form }).await
+    page(Call { portal: Arc::clone(portal), request, caller, fields, browser, is_new_visit, has_form }).await
 }
 
 /// Whether the rule of a route lets somebody through.
@@ -266,6 +276,8 @@ fn permit(portal: &Portal, route: &Route, request: &HttpRequest, caller: &Caller
             permitted.map_err(|refusal| Problem::forbidden(format!("{refusal}.")))?;
         }
         (Who::SignedIn | Who::May(_) | Who::MayInCases(_), _) => return Err(Problem::not_signed_in()),
+        // A browser is no program, whoever uses it.
+        (Who::Program | Who::ProgramMay(..) | Who::ProgramMayInCases(..), _) => return Err(Problem::no_token()),
     }
     if route.fresh && !matches!(caller, Caller::Person(person) if person.is_fresh(portal.deps.work.clock.now())) {
         return Err(Problem::stale());
@@ -331,16 +343,20 @@ async fn read_form(route: &Route, request: &HttpRequest, body: web::Payload) -> 
         let expected = "A form is sent as application/x-www-form-urlencoded. Send it from its page.";
         return Err(Problem::unreadable(expected));
     }
-    let read = tokio::time::timeout(PATIENCE, body.to_bytes_limited(route.body_bytes));
-    let read = read.await.map_err(|_| Problem::too_slow())?.map_err(|_| Problem::too_large(route.body_bytes))?;
-    let bytes =
-        read.map_err(|_| Problem::unreadable("The connection ended before the form was complete. Send it again."))?;
+    let bytes = read_body(route, body).await?;
     Fields::read(&bytes)
         .ok_or_else(|| Problem::unreadable("The form has more fields than any page here. Send it from its page."))
 }
 
+/// What is sent to a route, if it is not larger than anything that is expected there.
+pub(crate) async fn read_body(route: &Route, body: web::Payload) -> Result<web::Bytes, Problem> {
+    let read = tokio::time::timeout(PATIENCE, body.to_bytes_limited(route.body_bytes));
+    let read = read.await.map_err(|_| Problem::too_slow())?.map_err(|_| Problem::too_large(route.body_bytes))?;
+    read.map_err(|_| Problem::unreadable("The connection ended before everything had arrived. Send it again."))
+}
+
 /// The address that asks: that of the connection, or what our own proxy says.
-fn address(request: &HttpRequest, proxy: Option<IpAddr>) -> IpAddr {
+pub(crate) fn address(request: &HttpRequest, proxy: Option<IpAddr>) -> IpAddr {
     // There is always one on a socket; without one all share a limit.
     let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip().to_canonical());
     if proxy.is_none_or(|proxy| proxy.to_canonical() != peer) {

@@ -24,6 +24,11 @@ impl Fields {
         self.0.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value)
     }
 
+    /// The names that were given.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     /// All fields of a name: ticked boxes.
     pub(crate) fn all<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f str> {
         self.0.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_str())
@@ -58,7 +63,7 @@ impl FieldErrors {
     }
 }
 
-/// Why a person cannot have a name.
+/// Why a person or a token cannot have a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UnfitName {
     #[error("Enter a name")]
@@ -71,8 +76,8 @@ pub(crate) enum UnfitName {
     Reserved,
 }
 
-/// A person's name, without the spaces around it.
-pub(crate) fn person_name(text: &str) -> Result<&str, UnfitName> {
+/// A name, without the spaces around it.
+pub(crate) fn plain_name(text: &str) -> Result<&str, UnfitName> {
     let name = text.trim();
     if name.is_empty() {
         return Err(UnfitName::Empty);
@@ -83,6 +88,12 @@ pub(crate) fn person_name(text: &str) -> Result<&str, UnfitName> {
     if name.chars().any(|c| c.is_control() || crate::shown::deceives(c)) {
         return Err(UnfitName::Deceives);
     }
+    Ok(name)
+}
+
+/// A person's name, without the spaces around it.
+pub(crate) fn person_name(text: &str) -> Result<&str, UnfitName> {
+    let name = plain_name(text)?;
     if is_reserved(name) {
         return Err(UnfitName::Reserved);
     }

@@ -1,4 +1,4 @@
-//! The web pages: requests for those who make them, cases and accounts for those who work here, and what is public about
+//! The web pages and the interface for programs: requests for those who make them, cases and accounts for those who work here, and what is public about
 //! certificates and the log. Rendered on the
 //! server, and of use without JavaScript.
 //!
@@ -6,6 +6,7 @@
 //! models and libtorch, which this service must never need, and who may do what (`obelus-policy`).
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report"))]
 
+mod api;
 mod app;
 mod caller;
 mod cookie;
@@ -25,6 +26,7 @@ mod permission;
 mod problem;
 mod route;
 mod routes;
+mod scope;
 mod served_file;
 mod server;
 mod settings;
@@ -34,10 +36,12 @@ mod state;
 mod static_file;
 mod token;
 
+pub use api::document as api_document;
 pub use app::app;
 pub use origin::{Origin, OriginError};
 pub use route::{Route, Who};
 pub use routes::routes;
+pub use scope::Scope;
 pub use server::{run, stop_signal};
 pub use settings::{Settings, SettingsError};
 pub use setup_link::setup_link;

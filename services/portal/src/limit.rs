@@ -1,4 +1,4 @@
-//! How often somebody may try: by address, by account. Kept in memory and not in the database: each process counts for
+//! How often somebody may try: by address, by account, by token. Kept in memory and not in the database: each process counts for
 //! itself, nobody outside can make it start again, and strangers make no rows and leave no addresses behind.
 
 use std::{
@@ -23,6 +23,7 @@ fn quota(burst: u32, one_per: Duration) -> Quota {
 pub(crate) struct Limits {
     by_address: DefaultKeyedRateLimiter<IpAddr>,
     by_account: DefaultKeyedRateLimiter<Digest>,
+    by_token: DefaultKeyedRateLimiter<i64>,
 }
 
 impl Limits {
@@ -32,6 +33,8 @@ impl Limits {
             by_address: RateLimiter::keyed(quota(30, Duration::from_secs(2))),
             // Whoever guesses gets three thousand tries a day, and a person who mistypes does not notice.
             by_account: RateLimiter::keyed(quota(10, Duration::from_secs(30))),
+            // A program goes through a queue of cases without waiting, and not through the log's disk: each step is signed.
+            by_token: RateLimiter::keyed(quota(120, Duration::from_millis(250))),
         }
     }
 
@@ -45,12 +48,19 @@ impl Limits {
         self.by_account.check_key(&Digest::sha256(name)).is_ok()
     }
 
+    /// Whether a program with the token of this number may change something now.
+    pub(crate) fn allow_token(&self, id: i64) -> bool {
+        self.by_token.check_key(&id).is_ok()
+    }
+
     /// Forgets those who have been quiet for long enough.
     pub(crate) fn forget_the_quiet(&self) {
         self.by_address.retain_recent();
         self.by_account.retain_recent();
+        self.by_token.retain_recent();
         self.by_address.shrink_to_fit();
         self.by_account.shrink_to_fit();
+        self.by_token.shrink_to_fit();
     }
 }
 
@@ -82,6 +92,9 @@ mod tests {
         let tried = (0..100).filter(|_| limits.allow_account("mara")).count();
         assert!((10..13).contains(&tried), "{tried}");
         assert!(limits.allow_account("ilse"));
+        let done = (0..1000).filter(|_| limits.allow_token(1)).count();
+        assert!((120..125).contains(&done), "{done}");
+        assert!(limits.allow_token(2));
         limits.forget_the_quiet();
         assert!(!limits.allow_account("mara"));
     }

@@ -5,14 +5,14 @@ use actix_web::{
     HttpRequest, HttpResponse,
     http::{
         StatusCode,
-        header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+        header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
 use askama::Template;
 use obelus_casework::NotThere;
 use obelus_policy::Refusal;
 
-use crate::{dispatch::is_reference, page::Layout, shown::Shown};
+use crate::{api::json, dispatch::is_reference, form::FieldErrors, page::Layout, scope::Scope, shown::Shown};
 
 /// A request that gets no answer of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,11 +25,24 @@ pub(crate) struct Problem {
     retry_after_seconds: Option<u32>,
     /// The frame of its page, as whoever asked sees it elsewhere.
     layout: Option<Box<Layout>>,
+    /// What is wrong with which field of a body.
+    fields: Vec<(&'static str, String)>,
+    /// How to ask instead (RFC 6750).
+    challenge: Option<String>,
 }
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, title, detail: detail.into(), retry_after_seconds: None, layout: None }
+        Self {
+            status,
+            code,
+            title,
+            detail: detail.into(),
+            retry_after_seconds: None,
+            fields: Vec::new(),
+            challenge: None,
+            layout: None,
+        }
     }
 
     /// The request cannot be read.
@@ -53,6 +66,61 @@ impl Problem {
         let detail = "This needs your password again, because it was last entered more than ten minutes ago. Go to \
                       /step-up, then try again.";
         Self::new(StatusCode::FORBIDDEN, "password-needed", "Your password is needed again", detail)
+    }
+
+    /// A program that says nobody's name.
+    pub(crate) fn no_token() -> Self {
+        let detail = "This is for programs with a token. Issue one on the page /settings/tokens, and send it as \
+                      `Authorization: Bearer TOKEN`. Cookies count for nothing here.";
+        let problem = Self::new(StatusCode::UNAUTHORIZED, "token-needed", "A token is needed", detail);
+        Self { challenge: Some("Bearer realm=\"obelus\"".to_owned()), ..problem }
+    }
+
+    /// A token that does not count.
+    pub(crate) fn bad_token() -> Self {
+        let detail = "The token is none of this portal, has expired, was revoked, or its owner's account is disabled. The \
+                      page /settings/tokens says which; issue another there.";
+        let problem = Self::new(StatusCode::UNAUTHORIZED, "token-not-accepted", "The token is not accepted", detail);
+        Self { challenge: Some("Bearer realm=\"obelus\", error=\"invalid_token\"".to_owned()), ..problem }
+    }
+
+    /// A token that was issued for something else.
+    pub(crate) fn no_scope(scope: Scope) -> Self {
+        let detail = format!("The token was not issued for this: it needs the scope {scope}. Issue one that has it.");
+        let problem = Self::new(StatusCode::FORBIDDEN, "scope-needed", "The token is for something else", detail);
+        let challenge = format!("Bearer realm=\"obelus\", error=\"insufficient_scope\", scope=\"{scope}\"");
+        Self { challenge: Some(challenge), ..problem }
+    }
+
+    /// What a person does who has just entered a password, and no program for them.
+    pub(crate) fn not_by_token() -> Self {
+        let detail = "This takes a person who has just entered their password, so that no token is enough. Do it on the \
+                      page of the case, under /cases.";
+        Self::new(StatusCode::FORBIDDEN, "not-by-token", "No program does this", detail)
+    }
+
+    /// A body that is no JSON.
+    pub(crate) fn media_type() -> Self {
+        let detail = "A body is sent as application/json, and it is JSON. Set the header Content-Type.";
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "The body is of another type", detail)
+    }
+
+    /// A body that can be read, and is not what is taken here.
+    pub(crate) fn unfit(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unfit", "The body does not fit", detail)
+    }
+
+    /// A body with fields that cannot be.
+    pub(crate) fn unfit_fields(errors: &FieldErrors) -> Self {
+        let said: Vec<&str> = errors.list().iter().map(|(_, what)| what.as_str()).collect();
+        Self { fields: errors.list().to_vec(), ..Self::unfit(format!("{}.", said.join(". "))) }
+    }
+
+    /// A key that was used for something else.
+    pub(crate) fn key_reused() -> Self {
+        let detail = "The Idempotency-Key was used with this token before, for another request or longer than a day ago. \
+                      Nothing was filed. Choose a new key.";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key-reused", "The key was used before", detail)
     }
 
     /// A form that none of our pages sent.
@@ -137,6 +205,9 @@ impl Problem {
         if let Some(seconds) = self.retry_after_seconds {
             answer.insert_header((RETRY_AFTER, seconds));
         }
+        if let Some(challenge) = &self.challenge {
+            answer.insert_header((WWW_AUTHENTICATE, challenge.as_str()));
+        }
         if wants_page(request) {
             let page = ProblemPage {
                 layout: match &self.layout {
@@ -151,14 +222,18 @@ impl Problem {
                 return answer.insert_header((CONTENT_TYPE, "text/html; charset=utf-8")).body(html);
             }
         }
-        let body = serde_json::json!({
+        let mut body = serde_json::json!({
             "type": format!("urn:obelus:problem:{}", self.code),
             "title": self.title,
             "status": self.status.as_u16(),
             "detail": self.detail,
             "instance": shortened(request.path()),
         });
-        answer.insert_header((CONTENT_TYPE, "application/problem+json")).body(body.to_string())
+        if !self.fields.is_empty() {
+            let field = |(field, what): &(&str, String)| serde_json::json!({ "field": field, "detail": what });
+            body["errors"] = self.fields.iter().map(field).collect();
+        }
+        answer.insert_header((CONTENT_TYPE, "application/problem+json")).body(json::plain(&body.to_string()))
     }
 }
 

@@ -1,12 +1,18 @@
 //! One line of the table of addresses: what it answers to, who may call it, and what answers. A line without a rule cannot be
-//! written. Not here: the table (`routes.rs`), and how a rule is kept (`dispatch.rs`).
+//! written, nor one for programs without what it takes and answers. Not here: the table (`routes.rs`), and how a rule is kept
+//! (`dispatch.rs` for people, `api/entrance.rs` for programs).
 
 use std::{fmt, pin::Pin, rc::Rc};
 
 use actix_web::{HttpResponse, http::Method};
 use obelus_policy::Action;
 
-use crate::{dispatch::Call, problem::Problem};
+use crate::{
+    api::{ApiCall, Body, Operation, Reply, Told},
+    dispatch::Call,
+    problem::Problem,
+    scope::Scope,
+};
 
 /// Bytes of a body where a route does not say otherwise.
 const BODY_BYTES: usize = 1 << 20;
@@ -26,10 +32,28 @@ pub enum Who {
     MayInCases(Action),
     /// The program that watches this one.
     Monitor,
+    /// A program with a token of somebody with an account.
+    Program,
+    /// A program with a token of this scope, of somebody whom the rules permit an act that is about no case.
+    ProgramMay(Scope, Action),
+    /// The same for an act in a case in which nothing has happened yet. On the case itself it is asked again.
+    ProgramMayInCases(Scope, Action),
 }
 
 pub(crate) type Answer = Result<HttpResponse, Problem>;
-type Handler = Rc<dyn Fn(Call) -> Pin<Box<dyn Future<Output = Answer>>>>;
+type Answering = Pin<Box<dyn Future<Output = Answer>>>;
+
+/// What answers a browser.
+pub(crate) type Page = Rc<dyn Fn(Call) -> Answering>;
+
+/// What answers.
+#[derive(Clone)]
+pub(crate) enum Handler {
+    /// For browsers, which come with cookies.
+    Page(Page),
+    /// For programs, which come with tokens; and what it takes and answers.
+    Api(Rc<dyn Fn(ApiCall) -> Answering>, Rc<Operation>),
+}
 
 /// A line of the table.
 #[derive(Clone)]
@@ -43,7 +67,7 @@ pub struct Route {
     /// Whether the password must have been entered in the last ten minutes.
     pub fresh: bool,
     pub(crate) body_bytes: usize,
-    handler: Handler,
+    pub(crate) handler: Handler,
 }
 
 impl fmt::Debug for Route {
@@ -53,12 +77,15 @@ impl fmt::Debug for Route {
 }
 
 impl Route {
-    fn new<F>(method: Method, path: &'static str, who: Who, handler: impl Fn(Call) -> F + 'static) -> Self
+    fn new(method: Method, path: &'static str, who: Who, handler: Handler) -> Self {
+        Self { method, path, who, fresh: false, body_bytes: BODY_BYTES, handler }
+    }
+
+    fn page<F>(method: Method, path: &'static str, who: Who, handler: impl Fn(Call) -> F + 'static) -> Self
     where
         F: Future<Output = Answer> + 'static,
     {
-        let handler: Handler = Rc::new(move |call| Box::pin(handler(call)));
-        Self { method, path, who, fresh: false, body_bytes: BODY_BYTES, handler }
+        Self::new(method, path, who, Handler::Page(Rc::new(move |call| Box::pin(handler(call)))))
     }
 
     /// A page.
@@ -66,7 +93,7 @@ impl Route {
     where
         F: Future<Output = Answer> + 'static,
     {
-        Self::new(Method::GET, path, who, handler)
+        Self::page(Method::GET, path, who, handler)
     }
 
     /// A form.
@@ -74,7 +101,65 @@ impl Route {
     where
         F: Future<Output = Answer> + 'static,
     {
-        Self::new(Method::POST, path, who, handler)
+        Self::page(Method::POST, path, who, handler)
+    }
+
+    /// What a program is told. `named` is the operation's name and what it is for.
+    pub(crate) fn told<T, F>(
+        path: &'static str,
+        who: Who,
+        named: (&'static str, &'static str),
+        handler: impl Fn(ApiCall) -> F + 'static,
+    ) -> Self
+    where
+        T: Told,
+        F: Future<Output = Result<Reply<T>, Problem>> + 'static,
+    {
+        let handler = move |call| -> Answering {
+            let reply = handler(call);
+            Box::pin(async move { reply.await?.respond() })
+        };
+        Self::new(Method::GET, path, who, Handler::Api(Rc::new(handler), Rc::new(Operation::telling::<T>(named))))
+    }
+
+    /// What a program does. `named` is the operation's name and what it is for.
+    pub(crate) fn done<B, T, F>(
+        path: &'static str,
+        who: Who,
+        named: (&'static str, &'static str),
+        handler: impl Fn(ApiCall, B) -> F + 'static,
+    ) -> Self
+    where
+        B: Body,
+        T: Told,
+        F: Future<Output = Result<Reply<T>, Problem>> + 'static,
+    {
+        let handler = Rc::new(handler);
+        let handler = move |call: ApiCall| -> Answering {
+            let handler = Rc::clone(&handler);
+            Box::pin(async move {
+                let body = call.body::<B>()?;
+                handler(call, body).await?.respond()
+            })
+        };
+        Self::new(Method::POST, path, who, Handler::Api(Rc::new(handler), Rc::new(Operation::doing::<B, T>(named))))
+    }
+
+    /// A list that is read a page at a time: it takes `after` and `limit`.
+    pub(crate) fn paged(self) -> Self {
+        self.described(|operation| operation.is_paged = true)
+    }
+
+    /// What is done once for each `Idempotency-Key`: it answers 201, and 200 when the key was used before.
+    pub(crate) fn once(self) -> Self {
+        self.described(|operation| operation.is_once = true)
+    }
+
+    fn described(mut self, change: impl FnOnce(&mut Operation)) -> Self {
+        if let Handler::Api(_, operation) = &mut self.handler {
+            change(Rc::make_mut(operation));
+        }
+        self
     }
 
     /// For people who have just entered their password.
@@ -92,7 +177,16 @@ impl Route {
         !self.method.is_safe()
     }
 
-    pub(crate) fn answer(&self, call: Call) -> Pin<Box<dyn Future<Output = Answer>>> {
-        (self.handler)(call)
+    /// What a program gives and gets there; none where it is for browsers.
+    pub(crate) fn operation(&self) -> Option<&Operation> {
+        match &self.handler {
+            Handler::Api(_, operation) => Some(operation),
+            Handler::Page(_) => None,
+        }
+    }
+
+    /// Whether it is for programs, which come with tokens and whose cookies are not looked at.
+    pub fn is_api(&self) -> bool {
+        self.operation().is_some()
     }
 }

@@ -3,24 +3,32 @@
 use obelus_policy::Action;
 
 use crate::{
+    api::{self, acts, filing, me, public},
     log_file,
     pages::{
         account, audit, cases, certificates, chosen_password, home, log, monitor, people, requests, sessions, setup,
-        sign_in, step_up,
+        sign_in, step_up, tokens,
     },
     permission::{MANAGE_PEOPLE, READ_AUDIT, READ_CASE},
     route::{
         Route,
-        Who::{May, MayInCases, Monitor, Public, Requester, SignedIn},
+        Who::{May, MayInCases, Monitor, Program, ProgramMay, ProgramMayInCases, Public, Requester, SignedIn},
     },
+    scope::Scope::{Decide, File, Read, Work},
     static_file,
 };
 
 /// A pasted text is at most a mebibyte, and grows when a form is written for the way.
 const LARGEST_REQUEST: usize = 4 << 20;
 
-/// The table. Acts in a case are asked for by their roles here, and once more on the case itself.
+/// The table: what browsers open, and what programs do. Acts in a case are asked for by their roles here, and once more on the case itself.
 pub fn routes() -> Vec<Route> {
+    let mut routes = pages();
+    routes.extend(programs());
+    routes
+}
+
+fn pages() -> Vec<Route> {
     vec![
         Route::get("/", Public, home::show),
         Route::get("/health", Public, monitor::health),
@@ -85,6 +93,10 @@ pub fn routes() -> Vec<Route> {
         Route::post("/account/password", SignedIn, account::change_password),
         Route::get("/settings/sessions", SignedIn, sessions::show),
         Route::post("/settings/sessions", SignedIn, sessions::revoke),
+        Route::get("/settings/tokens", SignedIn, tokens::show),
+        Route::get("/settings/tokens/new", SignedIn, tokens::form).fresh(),
+        Route::post("/settings/tokens/new", SignedIn, tokens::issue).fresh(),
+        Route::post("/settings/tokens/{id}/revoke", SignedIn, tokens::revoke),
         Route::get("/settings/people", May(MANAGE_PEOPLE), people::show),
         Route::get("/settings/people/invite", May(MANAGE_PEOPLE), people::invite_form).fresh(),
         Route::post("/settings/people/invite", May(MANAGE_PEOPLE), people::invite).fresh(),
@@ -92,5 +104,95 @@ pub fn routes() -> Vec<Route> {
         Route::post("/settings/people/{id}/disable", May(MANAGE_PEOPLE), people::disable).fresh(),
         Route::post("/settings/people/{id}/enable", May(MANAGE_PEOPLE), people::enable).fresh(),
         Route::get("/audit", May(READ_AUDIT), audit::show),
+    ]
+}
+
+fn programs() -> Vec<Route> {
+    let read = || ProgramMayInCases(Read, READ_CASE);
+    let work = |action| ProgramMayInCases(Work, action);
+    let decide = |action| ProgramMayInCases(Decide, action);
+    vec![
+        Route::told("/api/v1/openapi.json", Public, ("openapi", "This document"), api::openapi),
+        Route::told("/api/v1/me", Program, ("me", "Whose the token is, and what it is for"), me::show),
+        Route::told("/api/v1/certificates", Public, ("list_certificates", "Certificates"), public::certificates)
+            .paged(),
+        Route::told("/api/v1/certificates/{id}", Public, ("certificate", "A certificate"), public::certificate),
+        Route::told("/api/v1/log", Public, ("log", "The newest checkpoint of the log"), public::log),
+        Route::done("/api/v1/requests", ProgramMay(File, Action::File), ("file", "File a request"), filing::file)
+            .of_bytes(LARGEST_REQUEST)
+            .once(),
+        Route::told("/api/v1/cases", read(), ("list_cases", "Cases"), api::cases::list).paged(),
+        Route::told("/api/v1/cases/{reference}", read(), ("case", "A case"), api::cases::show),
+        Route::done("/api/v1/cases/{reference}/ask", work(Action::Ask), ("ask", "Ask the requester"), acts::ask),
+        Route::done(
+            "/api/v1/cases/{reference}/answer",
+            work(Action::Answer),
+            ("answer", "Record an answer that came by another way"),
+            acts::answer,
+        ),
+        Route::done(
+            "/api/v1/cases/{reference}/sources",
+            work(Action::MatchSources),
+            ("match_sources", "Say which sources are meant, besides those that are named"),
+            acts::match_sources,
+        ),
+        Route::done(
+            "/api/v1/cases/{reference}/triage",
+            work(Action::Triage),
+            ("triage", "Find that it is to be done for the sources that it names"),
+            acts::triage,
+        ),
+        Route::done(
+            "/api/v1/cases/{reference}/partially",
+            work(Action::GrantPartially),
+            ("grant_partially", "Refuse it for some of its sources"),
+            acts::partially,
+        ),
+        Route::done(
+            "/api/v1/cases/{reference}/suppress",
+            work(Action::Suppress),
+            ("suppress", "Switch its sources off, which can be undone"),
+            acts::suppress,
+        ),
+        Route::done(
+            "/api/v1/cases/{reference}/approve",
+            decide(Action::Approve),
+            ("approve", "Approve the plan"),
+            acts::by_a_person,
+        )
+        .fresh(),
+        Route::done("/api/v1/cases/{reference}/refuse", decide(Action::Refuse), ("refuse", "Refuse it"), acts::refuse),
+        Route::done(
+            "/api/v1/cases/{reference}/extend",
+            work(Action::Extend),
+            ("extend", "Tell the requester that it takes longer"),
+            acts::extend,
+        ),
+        Route::done("/api/v1/cases/{reference}/hold", work(Action::Hold), ("hold", "Put a hold on it"), acts::hold),
+        Route::done(
+            "/api/v1/cases/{reference}/release",
+            decide(Action::Release),
+            ("release", "Agree to end the hold"),
+            acts::by_a_person,
+        )
+        .fresh(),
+        Route::done(
+            "/api/v1/cases/{reference}/undo",
+            decide(Action::Undo),
+            ("undo", "Use its sources again, and close it"),
+            acts::undo,
+        ),
+        Route::done(
+            "/api/v1/cases/{reference}/duplicate",
+            work(Action::MarkDuplicate),
+            ("mark_duplicate", "Close it as the same as another"),
+            acts::duplicate,
+        ),
+        Route::done(
+            "/api/v1/cases/{reference}/withdraw",
+            work(Action::Withdraw),
+            ("withdraw", "Take it back, for its requester"),
+            acts::withdraw,
+        ),
     ]
 }

@@ -17,6 +17,7 @@ use crate::{
     route::Answer,
     served_file::{self, Manner},
     shown::Shown,
+    state::Portal,
 };
 
 const CERTIFICATES_PER_PAGE: u64 = 50;
@@ -69,10 +70,10 @@ struct FileLine {
 
 /// How a certificate stands today, in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Standing {
+pub(crate) struct Standing {
     /// One word, which also names its look.
-    word: &'static str,
-    sentence: &'static str,
+    pub(crate) word: &'static str,
+    pub(crate) sentence: &'static str,
 }
 
 impl Standing {
@@ -124,23 +125,11 @@ pub(crate) async fn list(call: Call) -> Answer {
 
 /// `GET /c/{id}`.
 pub(crate) async fn show(call: Call) -> Answer {
-    let row = certificate(&call).await?;
+    let row = named(&call.portal, call.part("id")).await?;
     let now = call.now();
-    // What is being looked at is said by the incident too, should the row lag behind.
-    let open = incidents::open_of(&call.portal.deps.work.db, &row.id).await?.is_some();
-    let standing = match Standing::of(&row, now) {
-        Standing { word: "valid", .. } if open => {
-            Standing::of(&Certificate { status: CertificateStatus::Suspended, ..row.clone() }, now)
-        }
-        standing => standing,
-    };
-    let mut files = Vec::new();
-    for (end, _, what) in FILES {
-        let is_there = tokio::fs::try_exists(path_of(&call, &row, end)?).await;
-        if is_there.map_err(anyhow::Error::from)? {
-            files.push(FileLine { name: format!("{}{end}", row.id), what });
-        }
-    }
+    let standing = standing(&call.portal, &row, now).await?;
+    let files = files(&call.portal, &row).await?;
+    let files = files.into_iter().map(|(name, what)| FileLine { name, what }).collect();
     let layout = call.layout(&format!("Certificate {}", row.id))?.under(&[("/certificates", "Certificates")]);
     call.show(&CertificatePage {
         layout,
@@ -159,30 +148,54 @@ pub(crate) async fn show(call: Call) -> Answer {
     })
 }
 
+/// How a certificate stands today.
+pub(crate) async fn standing(portal: &Portal, row: &Certificate, now: Timestamp) -> Result<Standing, Problem> {
+    // What is being looked at is said by the incident too, should the row lag behind.
+    let open = incidents::open_of(&portal.deps.work.db, &row.id).await?.is_some();
+    Ok(match Standing::of(row, now) {
+        Standing { word: "valid", .. } if open => {
+            Standing::of(&Certificate { status: CertificateStatus::Suspended, ..row.clone() }, now)
+        }
+        standing => standing,
+    })
+}
+
+/// The files of a certificate that there are: the name of each, and what it is.
+pub(crate) async fn files(portal: &Portal, row: &Certificate) -> Result<Vec<(String, &'static str)>, Problem> {
+    let mut files = Vec::new();
+    for (end, _, what) in FILES {
+        let is_there = tokio::fs::try_exists(path_of(portal, row, end)?).await;
+        if is_there.map_err(anyhow::Error::from)? {
+            files.push((format!("{}{end}", row.id), *what));
+        }
+    }
+    Ok(files)
+}
+
 /// `GET /c/{id}/files/{name}`.
 pub(crate) async fn download(call: Call) -> Answer {
-    let row = certificate(&call).await?;
+    let row = named(&call.portal, call.part("id")).await?;
     let name = call.part("name");
     let missing = || Problem::not_found("The certificate has no such file. Its page lists those that there are.");
     let end = name.strip_prefix(row.id.as_str()).ok_or_else(missing)?;
     let (end, kind, _) = FILES.iter().find(|(known, _, _)| *known == end).ok_or_else(missing)?;
     let manner = Manner { kind, keep: "public, no-cache", save_as: Some(name) };
-    served_file::serve(&path_of(&call, &row, end)?, manner).await?.ok_or_else(missing)
+    served_file::serve(&path_of(&call.portal, &row, end)?, manner).await?.ok_or_else(missing)
 }
 
 /// A file of a certificate, beside its bundle.
-fn path_of(call: &Call, row: &Certificate, end: &str) -> Result<PathBuf, Problem> {
-    let bundle = call.portal.deps.work.data.resolve(&row.path).map_err(anyhow::Error::from)?;
+fn path_of(portal: &Portal, row: &Certificate, end: &str) -> Result<PathBuf, Problem> {
+    let bundle = portal.deps.work.data.resolve(&row.path).map_err(anyhow::Error::from)?;
     Ok(bundle.with_file_name(format!("{}{end}", row.id)))
 }
 
-/// The certificate whose name is in the path.
-async fn certificate(call: &Call) -> Result<Certificate, Problem> {
+/// The certificate of a name.
+pub(crate) async fn named(portal: &Portal, id: &str) -> Result<Certificate, Problem> {
     let missing = || {
         Problem::not_found("There is no certificate of this name here. Check the name; it looks like CT-2026-000001.")
     };
-    let id = Some(call.part("id")).filter(|id| is_name(id)).ok_or_else(missing)?;
-    certificates::get(&call.portal.deps.work.db, id).await?.ok_or_else(missing)
+    let id = Some(id).filter(|id| is_name(id)).ok_or_else(missing)?;
+    certificates::get(&portal.deps.work.db, id).await?.ok_or_else(missing)
 }
 
 /// Whether text has the form of a certificate's name, so that it is also the name of a file and nothing else.

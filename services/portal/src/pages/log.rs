@@ -14,6 +14,7 @@ use crate::{
     problem::Problem,
     route::Answer,
     shown::Shown,
+    state::Portal,
 };
 
 const ENTRIES_PER_PAGE: u64 = 50;
@@ -49,8 +50,8 @@ struct EntryPage {
 }
 
 /// What was published last: the note and its size. None when nothing was.
-async fn published(call: &Call) -> Result<Option<(String, u64)>, Problem> {
-    let path = checkpoint_path(&call.portal.deps.work.data);
+pub(crate) async fn published(portal: &Portal) -> Result<Option<(String, u64)>, Problem> {
+    let path = checkpoint_path(&portal.deps.work.data);
     let bytes = match tokio::fs::read(&path).await {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         other => other.with_context(|| format!("cannot read {}", path.display()))?,
@@ -64,7 +65,7 @@ async fn published(call: &Call) -> Result<Option<(String, u64)>, Problem> {
 
 /// `GET /log`.
 pub(crate) async fn show(call: Call) -> Answer {
-    let published = published(&call).await?;
+    let published = published(&call.portal).await?;
     let (note, size) = published.map_or((None, 0), |(note, size)| (Some(Shown::new(&note)), size));
     // The newest first; `before` is the first index of the page before.
     let before = call.query("before").parse::<u64>().map_or(size, |before| before.min(size));
@@ -81,7 +82,7 @@ pub(crate) async fn entry(call: Call) -> Answer {
     let missing = || Problem::not_found("The published log has no such entry. Its page lists those that it has.");
     let text = call.part("index");
     let index: u64 = text.parse().ok().filter(|index: &u64| index.to_string() == text).ok_or_else(missing)?;
-    let (note, size) = published(&call).await?.ok_or_else(missing)?;
+    let (note, size) = published(&call.portal).await?.ok_or_else(missing)?;
     // An entry that no published checkpoint covers is not shown: nobody could check it.
     if index >= size {
         return Err(missing());

@@ -15,3 +15,4 @@ pub(crate) mod sessions;
 pub(crate) mod setup;
 pub(crate) mod sign_in;
 pub(crate) mod step_up;
+pub(crate) mod tokens;

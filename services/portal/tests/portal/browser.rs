@@ -68,6 +68,13 @@ impl Page {
         problem["type"].as_str().unwrap().strip_prefix("urn:obelus:problem:").unwrap().to_owned()
     }
 
+    /// What it says to a program.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        assert_eq!(self.header("content-type"), "application/json", "{}", self.body);
+        serde_json::from_str(&self.body).unwrap()
+    }
+
     /// The code in its forms.
     fn code(&self) -> Option<&str> {
         let (_, after) = self.body.split_once("name=\"form_code\" value=\"")?;
@@ -92,6 +99,8 @@ pub struct Browser<'s, S> {
     pub cookies: BTreeMap<String, String>,
     pub code: String,
     accept: &'static str,
+    /// The token of a program.
+    bearer: Option<String>,
     pub peer: SocketAddr,
 }
 
@@ -105,12 +114,18 @@ where
         static MACHINES: AtomicU16 = AtomicU16::new(0);
         let [a, b] = MACHINES.fetch_add(1, Ordering::Relaxed).to_be_bytes();
         let peer = SocketAddr::from(([10, 0, a, b], 1234));
-        Self { service, cookies: BTreeMap::new(), code: String::new(), accept: "text/html", peer }
+        Self { service, cookies: BTreeMap::new(), code: String::new(), accept: "text/html", bearer: None, peer }
     }
 
     /// A program, which shows no pages.
     pub fn program(service: &'s S) -> Self {
         Self { accept: "application/json", ..Self::new(service) }
+    }
+
+    /// The same browser, for a second request before the answer to the first is there.
+    pub fn twin(&self) -> Self {
+        let (cookies, code, bearer) = (self.cookies.clone(), self.code.clone(), self.bearer.clone());
+        Self { cookies, code, bearer, ..*self }
     }
 
     pub fn with_session(self, token: &obelus_portal::Token) -> Self {
@@ -121,6 +136,17 @@ where
     pub fn with(mut self, token: Option<&obelus_portal::Token>) -> Self {
         self.cookies.extend(token.map(|token| ("session".to_owned(), token.reveal())));
         self
+    }
+
+    /// A program with a token.
+    pub fn with_token(service: &'s S, token: &obelus_portal::Token) -> Self {
+        Self { bearer: Some(format!("Bearer {}", token.reveal())), ..Self::program(service) }
+    }
+
+    /// Sends JSON.
+    pub async fn post_json(&mut self, path: &str, body: &serde_json::Value) -> Page {
+        let request = TestRequest::post().uri(path).insert_header(("content-type", "application/json"));
+        self.send(request.set_payload(body.to_string())).await
     }
 
     pub async fn get(&mut self, path: &str) -> Page {
@@ -142,6 +168,9 @@ where
 
     pub async fn send(&mut self, request: TestRequest) -> Page {
         let mut request = request.peer_addr(self.peer).insert_header(("accept", self.accept));
+        if let Some(bearer) = &self.bearer {
+            request = request.insert_header(("authorization", bearer.as_str()));
+        }
         for (name, value) in &self.cookies {
             request = request.cookie(Cookie::new(name, value));
         }

@@ -76,3 +76,29 @@ async fn nobody_is_signed_in_by_a_form_of_another_site() {
     })
     .await;
 }
+
+#[actix_web::test]
+async fn what_a_browser_has_opens_nothing_that_is_for_programs() {
+    on_each(async |database| {
+        let house = House::on(database).await;
+        let service = house.service().await;
+        let mut browser = set_up(&house, &service).await;
+        browser.get("/account").await.is(200);
+        let session = browser.cookies["session"].clone();
+        for path in ["/api/v1/me", "/api/v1/cases"] {
+            browser.get(path).await.is(401).says("Cookies count for nothing here");
+            // The cookie's own token is no token of a program either.
+            let request = TestRequest::get().uri(path).insert_header(("authorization", format!("Bearer {session}")));
+            browser.send(request).await.is(401);
+        }
+        for kind in ["application/json", "text/plain", "application/x-www-form-urlencoded"] {
+            let request = TestRequest::post().uri("/api/v1/requests").insert_header(("content-type", kind));
+            browser.send(request.set_payload(format!("form_code={}", browser.code))).await.is(401);
+        }
+        // No answer lets a page of another site read it.
+        let request = TestRequest::get().uri("/api/v1/log").insert_header(("origin", "https://evil.example"));
+        let page = browser.send(request).await;
+        assert!(!page.headers.contains_key("access-control-allow-origin"));
+    })
+    .await;
+}

@@ -14,9 +14,11 @@ use obelus_casework::{
     transparency::Sequencer,
 };
 use obelus_core::{Clock as _, DataDirectory, ManualClock, Timestamp};
-use obelus_portal::{Deps, Portal, Settings, Token, app};
+use obelus_portal::{Deps, Portal, Scope, Settings, Token, app};
 use obelus_store::{
-    accounts, persons,
+    accounts,
+    api_tokens::{self, NewToken},
+    persons,
     sessions::{self, Holder, NewSession},
 };
 use obelus_testkit::{TestDatabase, databases};
@@ -111,6 +113,18 @@ impl House {
         let (token_hash, holder, user_agent) = (token.hash(), Holder::Person(person), "a test".to_owned());
         let write = self.deps.work.db.write().await.unwrap();
         sessions::begin(&write, NewSession { token_hash, holder, expires_at, user_agent }, now).await.unwrap();
+        write.commit().await.unwrap();
+        token
+    }
+
+    /// A token of a person that works for an hour.
+    pub async fn token(&self, person: i64, scopes: &[Scope]) -> Token {
+        let (token, now) = (Token::random().unwrap(), self.now());
+        let expires_at = Timestamp::from_micros(now.as_micros() + 60 * MINUTE_US);
+        let scopes = scopes.iter().map(ToString::to_string).collect();
+        let new = NewToken { person, name: "a program".to_owned(), token_hash: token.hash(), scopes, expires_at };
+        let write = self.deps.work.db.write().await.unwrap();
+        api_tokens::issue(&write, new, now).await.unwrap();
         write.commit().await.unwrap();
         token
     }

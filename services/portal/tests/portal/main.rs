@@ -5,6 +5,7 @@
 
 mod access;
 mod accounts;
+mod api;
 mod browser;
 mod case;
 mod cases;
@@ -12,9 +13,11 @@ mod chromium;
 mod forgery;
 mod hostile;
 mod house;
+mod openapi;
 mod people;
 mod public;
 mod requests;
 mod server;
 mod sessions;
+mod tokens;
 mod work;

@@ -11,7 +11,11 @@ use obelus_corpus::{
     Document, Library,
     ingest::{Ingested, SourceBy},
 };
-use obelus_store::{case_questions::QuestionKind, outbox, persons};
+use obelus_store::{
+    case_questions::QuestionKind,
+    outbox, persons,
+    requests::{self, RequestState},
+};
 use obelus_testkit::trained_model;
 
 use crate::{
@@ -114,6 +118,29 @@ async fn somebody_asks_is_asked_answers_and_takes_it_back() {
         let letters = outbox::of_request(&house.deps.work.db, &reference).await.unwrap();
         let kinds: Vec<String> = letters.iter().map(|letter| letter.kind.to_string()).collect();
         assert_eq!(kinds, ["receipt", "identity-needed", "withdrawn"]);
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn a_form_that_is_sent_twice_is_one_request() {
+    on_each(async |database| {
+        let house = with_model(database).await;
+        let service = house.service().await;
+        let mut ada = Browser::new(&service);
+        ada.get("/request/new").await.is(200);
+        let (mut again, mut late) = (ada.twin(), ada.twin());
+        let (one, other) = tokio::join!(ada.post("/request/new", ASKED), again.post("/request/new", ASKED));
+        let late = late.post("/request/new", ASKED).await;
+        let first = one.is(303).header("location").to_owned();
+        assert_eq!([other.is(303).header("location"), late.is(303).header("location")], [&first, &first]);
+        let filed = requests::page(&house.deps.work.db, None, 9).await.unwrap();
+        let filed: Vec<_> = filed.into_iter().filter(|request| request.state != RequestState::Received).collect();
+        assert_eq!(filed.len(), 1, "{filed:?}");
+        // The form that is shown anew is another request.
+        let mut ada = Browser::new(&service);
+        ada.get("/request/new").await.is(200);
+        assert_ne!(ada.post("/request/new", ASKED).await.is(303).header("location"), first);
     })
     .await;
 }

@@ -5,14 +5,21 @@ use obelus_casework::{
     NotThere, case,
     filing::{BadFiling, FORMAT, Filing, Requester},
 };
+use obelus_core::{Digest, Timestamp};
 use obelus_policy::{Regime, Start};
-use obelus_store::models::{self, ModelStatus};
+use obelus_store::{
+    models::{self, ModelStatus},
+    one_time_links::{self, NewLink, Purpose},
+};
 
 use super::open::begin;
 use crate::{
-    caller::Caller, dispatch::Call, form::FieldErrors, page::Layout, pages::sign_in::signed_in, problem::Problem,
-    route::Answer, shown::Shown,
+    caller::Caller, dispatch::Call, forgery, form::FieldErrors, page::Layout, pages::sign_in::signed_in,
+    problem::Problem, route::Answer, shown::Shown,
 };
+
+/// How long a form that was sent is known again.
+const FORM_US: i64 = 24 * 3_600_000_000;
 
 /// As whom somebody asks: what is kept, and what is shown.
 const CAPACITIES: &[(&str, &str)] = &[
@@ -91,26 +98,72 @@ pub(crate) async fn file(call: Call) -> Answer {
                       another way are filed by obelus request file.";
         return Err(Problem::forbidden(detail));
     }
-    // All that is missing is said at once, in the order of the form.
+    let filing = filing(&call);
+    let mut errors = unfit(&filing)?;
+    if !errors.is_empty() {
+        return call.show_again(&page(&call, errors).await?);
+    }
+    let reference = match file_once(&call, &filing).await {
+        Err(error) if error.is::<NotThere>() => {
+            errors.add("model", "Choose a law and a model of the lists");
+            return call.show_again(&page(&call, errors).await?);
+        }
+        filed => filed.map_err(Problem::of_case)?,
+    };
+    let session = begin(&call, &reference).await?;
+    Ok(signed_in(&call, session, &format!("/r/{reference}")))
+}
+
+/// Files a request once for each form that was shown: whoever presses the button twice is led to what the first press has made.
+/// Gives its reference.
+async fn file_once(call: &Call, filing: &Filing) -> anyhow::Result<String> {
+    let (work, now) = (&call.portal.deps.work, call.now());
+    // The code of a form is different each time that it is shown.
+    let key = Digest::sha256(format!("obelus/filing-form/v1 {}", call.fields.get(forgery::FIELD)));
+    let before =
+        async || Ok::<_, anyhow::Error>(one_time_links::of_token(&work.db, &key).await?.map(|used| used.subject));
+    if let Some(reference) = before().await? {
+        return Ok(reference);
+    }
+    let expires_at = Timestamp::from_micros(now.as_micros().saturating_add(FORM_US));
+    let filed = case::file_with(work, case::PORTAL, filing, async |write, reference| {
+        let (purpose, subject) = (Purpose::Filing, reference.to_owned());
+        one_time_links::make(write, NewLink { token_hash: key, purpose, subject, expires_at }, now).await?;
+        Ok(())
+    })
+    .await;
+    match filed {
+        Ok(request) => Ok(request.reference),
+        // The other press was faster.
+        Err(error) => before().await?.ok_or(error),
+    }
+}
+
+/// What is wrong with the fields of a filing by somebody from outside, each under its name in the form, and all of it at once.
+pub(crate) fn unfit(filing: &Filing) -> Result<FieldErrors, Problem> {
     let mut errors = FieldErrors::default();
-    for (field, what) in [("regime", "Choose the law that you rely on"), ("model", "Choose the model")] {
-        if call.fields.get(field).is_empty() {
+    for (field, given, what) in
+        [("regime", &filing.regime, "Choose the law that you rely on"), ("model", &filing.model, "Choose the model")]
+    {
+        if given.is_empty() {
             errors.add(field, what);
         }
     }
-    let is_missing = |field: &&str| call.fields.get(field).trim().is_empty();
-    if ["subject", "passage"].iter().all(is_missing) {
+    if filing.sources.is_empty() && [&filing.subject, &filing.passage].into_iter().all(String::is_empty) {
         errors.add("subject", "Say what it is about, or paste a passage of it");
     }
-    if !CAPACITIES.iter().any(|(value, _)| *value == call.fields.get("capacity")) {
+    let nobody = Requester::default();
+    let who = filing.requester.as_ref().unwrap_or(&nobody);
+    if !CAPACITIES.iter().any(|(value, _)| *value == who.capacity) {
         errors.add("capacity", "Choose as whom you ask");
     }
-    if call.fields.get("capacity") == "agent" && call.fields.get("authority").trim().is_empty() {
+    if who.capacity == "agent" && who.authority.is_empty() {
         errors.add("authority", "Say for whom you act, and what gives you the right to");
     }
-    let filing = filing(&call);
-    for field in ["name", "email"].into_iter().filter(is_missing) {
-        errors.add(field, format!("{}: it is missing", label(field)));
+    for (field, given) in [("name", &who.name), ("email", &who.email)] {
+        if given.is_empty() {
+            errors.add(field, format!("{}: it is missing", label(field)));
+        }
     }
     if let Err(error) = filing.to_bytes() {
         let bad: BadFiling = error.downcast()?;
@@ -118,19 +171,7 @@ pub(crate) async fn file(call: Call) -> Answer {
             errors.add(bad.field, format!("{}: {}", label(bad.field), bad.reason));
         }
     }
-    if !errors.is_empty() {
-        return call.show_again(&page(&call, errors).await?);
-    }
-    let work = &call.portal.deps.work;
-    let request = match case::file(work, case::PORTAL, &filing).await {
-        Err(error) if error.is::<NotThere>() => {
-            errors.add("model", "Choose a law and a model of the lists");
-            return call.show_again(&page(&call, errors).await?);
-        }
-        filed => filed.map_err(Problem::of_case)?,
-    };
-    let session = begin(&call, &request.reference).await?;
-    Ok(signed_in(&call, session, &format!("/r/{}", request.reference)))
+    Ok(errors)
 }
 
 fn filing(call: &Call) -> Filing {

@@ -5,6 +5,6 @@ mod ask;
 mod open;
 mod own;
 
-pub(crate) use ask::{file, form};
+pub(crate) use ask::{file, form, unfit};
 pub(crate) use open::{enter, entrance, link, send_link};
 pub(crate) use own::{answer, complain, receipt, show, withdraw};
