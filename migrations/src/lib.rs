@@ -26,6 +26,7 @@ mod m0019_calendar_of_a_request;
 mod m0020_steps_of_cases;
 mod m0021_accounts;
 mod m0022_outbox;
+mod m0024_oversight;
 
 use sea_orm_migration::{
     prelude::{DbErr, MigrationTrait, MigratorTrait, async_trait},
@@ -76,6 +77,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0020_steps_of_cases::Migration),
             Box::new(m0021_accounts::Migration),
             Box::new(m0022_outbox::Migration),
+            Box::new(m0024_oversight::Migration),
         ]
     }
 }
