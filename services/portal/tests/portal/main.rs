@@ -11,6 +11,7 @@ mod cases;
 mod forgery;
 mod hostile;
 mod house;
+mod oversight;
 mod people;
 mod public;
 mod requests;
