@@ -339,4 +339,21 @@ GRANT SELECT, INSERT ON public.api_tokens TO obelus_app;
 GRANT UPDATE (last_used_at, revoked_at) ON public.api_tokens TO obelus_app;
 GRANT SELECT (id, person, scopes, created_at, expires_at, last_used_at, revoked_at) ON public.api_tokens TO obelus_auditor;
 
+-- access_grants: a grant ends or is taken back; what it shows stays.
+-- Hidden from auditors: matter (what a person wrote).
+-- Hidden from auditors: given_by (names a person; the audit trail says who acted).
+-- Hidden from auditors: revoked_by (names a person; the audit trail says who acted).
+GRANT SELECT, INSERT ON public.access_grants TO obelus_app;
+GRANT UPDATE (revoked_at, revoked_by) ON public.access_grants TO obelus_app;
+GRANT SELECT (id, person, starts_at, ends_at, draws, given_at, revoked_at) ON public.access_grants TO obelus_auditor;
+
+-- access_grant_cases: a grant is given for cases, and a sample adds what it drew.
+GRANT SELECT, INSERT ON public.access_grant_cases TO obelus_app;
+GRANT SELECT (access_grant, request, sample, added_at) ON public.access_grant_cases TO obelus_auditor;
+
+-- samples: the seed is revealed once; what is drawn from stays.
+GRANT SELECT, INSERT ON public.samples TO obelus_app;
+GRANT UPDATE (seed, revealed_at) ON public.samples TO obelus_app;
+GRANT SELECT (id, person, access_grant, seed_digest, size, population, population_digest, committed_at, seed, revealed_at) ON public.samples TO obelus_auditor;
+
 COMMIT;

@@ -27,6 +27,7 @@ mod m0020_steps_of_cases;
 mod m0021_accounts;
 mod m0022_outbox;
 mod m0023_ordered_jobs;
+mod m0024_oversight;
 mod m0027_case_notices;
 
 use sea_orm_migration::{
@@ -79,6 +80,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0021_accounts::Migration),
             Box::new(m0022_outbox::Migration),
             Box::new(m0023_ordered_jobs::Migration),
+            Box::new(m0024_oversight::Migration),
             Box::new(m0027_case_notices::Migration),
         ]
     }

@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::{
     Deps, NotThere, clocks,
     filing::Filing,
-    letters,
+    grants, letters,
     step::{Act, take},
     transparency::sign,
 };
@@ -46,7 +46,8 @@ const PAGE: u64 = 1000;
 pub async fn permitted(deps: &Deps, name: &str, action: Action, reference: Option<&str>) -> Result<Person> {
     let person = persons::named(&deps.db, name).await?;
     let person = person.ok_or_else(|| NotThere::person(name))?;
-    let actor = Actor { name: &person.name, roles: &person.roles, grant: None };
+    let grant = grants::of(&deps.db, person.id, deps.now()).await?;
+    let actor = Actor { name: &person.name, roles: &person.roles, grant: grant.as_ref() };
     let Some(reference) = reference else {
         Rules::shipped()?.permit(actor, action, None, deps.now())?;
         return Ok(person);

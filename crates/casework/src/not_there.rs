@@ -57,6 +57,11 @@ impl NotThere {
         }
     }
 
+    /// For a sample of cases.
+    pub fn sample(id: &str) -> Self {
+        Self { what: "sample of yours", name: id.to_owned(), hint: "the page Samples lists them" }
+    }
+
     /// For a person.
     pub fn person(name: &str) -> Self {
         Self { what: "person", name: name.to_owned(), hint: "obelus person add NAME --role ROLE adds one" }

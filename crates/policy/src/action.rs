@@ -80,6 +80,8 @@ pub enum Action {
     ReadPersonalData,
     /// Read the audit trail, of one case or of all.
     ReadAudit,
+    /// Give a regulator access to cases for a time, and take it back.
+    GrantAccess,
     /// Draw cases at random, to look at.
     SampleCases,
     /// Change the settings of the installation.
@@ -90,7 +92,7 @@ pub enum Action {
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::Register,
         Self::Export,
         Self::File,
@@ -127,6 +129,7 @@ impl Action {
         Self::ReadCase,
         Self::ReadPersonalData,
         Self::ReadAudit,
+        Self::GrantAccess,
         Self::SampleCases,
         Self::ManageSettings,
         Self::ManageSessions,
@@ -176,6 +179,7 @@ impl Action {
             Self::ReadCase => "read_case",
             Self::ReadPersonalData => "read_personal_data",
             Self::ReadAudit => "read_audit",
+            Self::GrantAccess => "grant_access",
             Self::SampleCases => "sample_cases",
             Self::ManageSettings => "manage_settings",
             Self::ManageSessions => "manage_sessions",

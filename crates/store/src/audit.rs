@@ -51,3 +51,31 @@ pub async fn page(db: &impl Read, subject: Option<&str>, after: i64, limit: u64)
     }
     Ok(query.order_by_asc(Column::Id).limit(at_most(limit)).all(db.connection()).await?)
 }
+
+/// At most `limit` events about any of these subjects, from the first whose number is greater than `after`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_subjects(db: &impl Read, subjects: &[String], after: i64, limit: u64) -> Result<Vec<Event>> {
+    let query = Entity::find().filter(Column::Id.gt(after)).filter(Column::Subject.is_in(subjects));
+    Ok(query.order_by_asc(Column::Id).limit(at_most(limit)).all(db.connection()).await?)
+}
+
+/// At most `limit` events of these actions, the newest first, from the first whose number is less than `before`; about
+/// one subject, if it is given.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_actions(
+    db: &impl Read,
+    actions: &[&str],
+    subject: Option<&str>,
+    before: i64,
+    limit: u64,
+) -> Result<Vec<Event>> {
+    let mut query = Entity::find().filter(Column::Id.lt(before)).filter(Column::Action.is_in(actions.iter().copied()));
+    if let Some(subject) = subject {
+        query = query.filter(Column::Subject.eq(subject));
+    }
+    Ok(query.order_by_desc(Column::Id).limit(at_most(limit)).all(db.connection()).await?)
+}

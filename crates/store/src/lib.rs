@@ -28,6 +28,7 @@ mod error;
 mod reference;
 mod request_state;
 
+pub mod access_grants;
 pub mod accounts;
 pub mod adaptations;
 pub mod api_tokens;
@@ -57,6 +58,7 @@ pub mod pool_extensions;
 pub mod privileges;
 pub mod registrations;
 pub mod requests;
+pub mod samples;
 pub mod schedules;
 pub mod sessions;
 pub mod sources;

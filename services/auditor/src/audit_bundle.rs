@@ -25,6 +25,7 @@ use obelus_casework::{
     durable::write_durably,
     exhibits,
     fault::point,
+    grants::READINGS,
     transparency::{self, append, sign},
 };
 
@@ -142,7 +143,8 @@ async fn steps(deps: &Deps, reference: &str) -> Result<Vec<(String, Vec<u8>)>> {
     Ok(files)
 }
 
-/// What was recorded about the request, oldest first. Not who was handed a bundle: that would make the next one another.
+/// What was recorded about the request, oldest first. Not who was handed a bundle or has
+/// read: that would make the next one another.
 async fn timeline(deps: &Deps, reference: &str) -> Result<serde_json::Value> {
     let mut events = Vec::new();
     let mut after = 0;
@@ -151,7 +153,8 @@ async fn timeline(deps: &Deps, reference: &str) -> Result<serde_json::Value> {
         let Some(last) = page.last() else { return Ok(json!(events)) };
         after = last.id;
         let event = |e: &audit::Event| json!({ "at": e.happened_at.0, "action": e.action, "detail": e.detail });
-        events.extend(page.iter().filter(|e| e.action != HANDED_OUT).map(event));
+        let is_step = |e: &&audit::Event| e.action != HANDED_OUT && !READINGS.contains(&e.action.as_str());
+        events.extend(page.iter().filter(is_step).map(event));
     }
 }
 

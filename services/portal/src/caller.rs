@@ -1,7 +1,9 @@
 //! Who is asking, found by the cookie. Not here: whether they may (`dispatch.rs`).
 
 use actix_web::HttpRequest;
+use obelus_casework::grants;
 use obelus_core::Timestamp;
+use obelus_policy::Grant;
 use obelus_store::{persons, sessions};
 
 use crate::{
@@ -22,6 +24,8 @@ pub(crate) struct SignedIn {
     pub(crate) id: i64,
     pub(crate) name: String,
     pub(crate) roles: Vec<String>,
+    /// What their grants show now.
+    pub(crate) grant: Option<Grant>,
     pub(crate) session: sessions::Session,
 }
 
@@ -44,7 +48,7 @@ pub(crate) enum Caller {
 }
 
 /// Who is asking, and the token of their session. That it was used is noted, once a minute.
-pub(crate) async fn find(portal: &Portal, request: &HttpRequest) -> obelus_store::Result<(Caller, Option<Token>)> {
+pub(crate) async fn find(portal: &Portal, request: &HttpRequest) -> anyhow::Result<(Caller, Option<Token>)> {
     let (deps, now) = (&portal.deps, portal.deps.work.clock.now());
     let Some(token) = cookie::read(request, &deps.settings.origin, Kind::Session) else {
         return Ok((Caller::Nobody, None));
@@ -59,7 +63,8 @@ pub(crate) async fn find(portal: &Portal, request: &HttpRequest) -> obelus_store
         (Some(id), _) => {
             let Some(person) = persons::get(&deps.work.db, id).await? else { return Ok((Caller::Nobody, None)) };
             let (name, roles) = (person.name, person.roles);
-            Caller::Person(SignedIn { id, name, roles, session: session.clone() })
+            let grant = grants::of(&deps.work.db, id, now).await?;
+            Caller::Person(SignedIn { id, name, roles, grant, session: session.clone() })
         }
         (None, Some(reference)) => Caller::Requester(reference.clone()),
         (None, None) => return Ok((Caller::Nobody, None)),

@@ -18,6 +18,7 @@ use actix_web::{
     web,
 };
 use askama::Template;
+use obelus_casework::grants;
 use obelus_core::Timestamp;
 
 use crate::{
@@ -28,7 +29,7 @@ use crate::{
     form::Fields,
     metric,
     page::Layout,
-    permission::{MANAGE_PEOPLE, READ_AUDIT, READ_CASE},
+    permission::{GRANT_ACCESS, MANAGE_PEOPLE, READ_AUDIT, READ_CASE, SAMPLE_CASES},
     problem::{Problem, wants_page},
     route::{Answer, Handler, Page, Route, Who},
     state::Portal,
@@ -91,6 +92,18 @@ impl Call {
         }
     }
 
+    /// Notes that a regulator reads this, before it is shown.
+    pub(crate) async fn note_reading(
+        &self,
+        reading: &'static str,
+        subject: &str,
+        detail: &serde_json::Value,
+    ) -> Result<(), Problem> {
+        let person = self.person()?;
+        let who = (person.name.as_str(), person.roles.as_slice());
+        Ok(grants::note_reading(&self.portal.deps.work, who, reading, subject, detail).await?)
+    }
+
     /// The frame of a page. On one without forms of its own only whoever is signed in has one: to sign out.
     pub(crate) fn layout(&self, title: &str) -> Result<Layout, Problem> {
         layout(&self.portal, &self.caller, &self.browser, title)
@@ -125,12 +138,15 @@ fn layout(portal: &Portal, caller: &Caller, browser: &Token, title: &str) -> Res
     let mut layout = Layout::plain(title);
     if let Caller::Person(person) = caller {
         let now = portal.deps.work.clock.now();
-        let may = |action| portal.permissions.permit(&person.name, &person.roles, action, now).is_ok();
+        let permissions = &portal.permissions;
+        let may = |action| permissions.permit(person, action, now).is_ok();
+        let may_in_cases = |action| permissions.permit_in_cases(person, action, now).is_ok();
         layout.person = Some(crate::shown::Shown::new(&person.name));
         layout.may_manage_people = may(MANAGE_PEOPLE);
-        layout.may_read_audit = may(READ_AUDIT);
-        let in_cases = portal.permissions.permit_in_cases(&person.name, &person.roles, READ_CASE, now);
-        layout.may_read_cases = in_cases.is_ok();
+        layout.may_read_audit = may_in_cases(READ_AUDIT);
+        layout.may_read_cases = may_in_cases(READ_CASE);
+        layout.may_sample = may(SAMPLE_CASES);
+        layout.may_grant = may(GRANT_ACCESS);
         layout.code = forgery::code(browser)?;
     }
     Ok(layout)
@@ -266,13 +282,11 @@ fn permit(portal: &Portal, route: &Route, request: &HttpRequest, caller: &Caller
         (Who::Requester, _) => return Err(Problem::not_signed_in()),
         (Who::SignedIn, Caller::Person(_)) => {}
         (Who::May(action), Caller::Person(person)) => {
-            let permitted =
-                portal.permissions.permit(&person.name, &person.roles, action, portal.deps.work.clock.now());
+            let permitted = portal.permissions.permit(person, action, portal.deps.work.clock.now());
             permitted.map_err(|refusal| Problem::forbidden(format!("{refusal}.")))?;
         }
         (Who::MayInCases(action), Caller::Person(person)) => {
-            let now = portal.deps.work.clock.now();
-            let permitted = portal.permissions.permit_in_cases(&person.name, &person.roles, action, now);
+            let permitted = portal.permissions.permit_in_cases(person, action, portal.deps.work.clock.now());
             permitted.map_err(|refusal| Problem::forbidden(format!("{refusal}.")))?;
         }
         (Who::SignedIn | Who::May(_) | Who::MayInCases(_), _) => return Err(Problem::not_signed_in()),

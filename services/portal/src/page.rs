@@ -25,6 +25,8 @@ pub(crate) struct Layout {
     pub(crate) may_manage_people: bool,
     pub(crate) may_read_audit: bool,
     pub(crate) may_read_cases: bool,
+    pub(crate) may_sample: bool,
+    pub(crate) may_grant: bool,
     /// The address of its script. The page says all without it.
     pub(crate) script: Option<String>,
 }
@@ -41,6 +43,8 @@ impl Layout {
             may_manage_people: false,
             may_read_audit: false,
             may_read_cases: false,
+            may_sample: false,
+            may_grant: false,
             script: None,
         }
     }

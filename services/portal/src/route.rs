@@ -28,7 +28,8 @@ pub enum Who {
     SignedIn,
     /// Whoever the rules permit an act that is about no case.
     May(Action),
-    /// Whoever the rules permit an act in a case in which nothing has happened yet. On the case itself it is asked again.
+    /// Whoever the rules permit an act in a case in which nothing has happened yet, be it one of those that a grant names. On
+    /// the case itself it is asked again.
     MayInCases(Action),
     /// The program that watches this one.
     Monitor,

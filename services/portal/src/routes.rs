@@ -6,10 +6,10 @@ use crate::{
     api::{self, acts, filing, me, public},
     log_file,
     pages::{
-        account, audit, cases, certificates, chosen_password, home, log, monitor, people, requests, sessions, setup,
-        sign_in, step_up, tokens,
+        account, audit, cases, certificates, chosen_password, grants, home, log, monitor, people, requests, samples,
+        sessions, setup, sign_in, step_up, tokens,
     },
-    permission::{MANAGE_PEOPLE, READ_AUDIT, READ_CASE},
+    permission::{GRANT_ACCESS, MANAGE_PEOPLE, READ_AUDIT, READ_CASE, SAMPLE_CASES},
     route::{
         Route,
         Who::{May, MayInCases, Monitor, Program, ProgramMay, ProgramMayInCases, Public, Requester, SignedIn},
@@ -103,7 +103,17 @@ fn pages() -> Vec<Route> {
         Route::post("/settings/people/{id}/link", May(MANAGE_PEOPLE), people::new_link).fresh(),
         Route::post("/settings/people/{id}/disable", May(MANAGE_PEOPLE), people::disable).fresh(),
         Route::post("/settings/people/{id}/enable", May(MANAGE_PEOPLE), people::enable).fresh(),
-        Route::get("/audit", May(READ_AUDIT), audit::show),
+        Route::get("/settings/grants", May(GRANT_ACCESS), grants::show),
+        Route::get("/settings/grants/new", May(GRANT_ACCESS), grants::form).fresh(),
+        Route::post("/settings/grants/new", May(GRANT_ACCESS), grants::give).fresh(),
+        Route::post("/settings/grants/{id}/revoke", May(GRANT_ACCESS), grants::revoke).fresh(),
+        Route::get("/audit", MayInCases(READ_AUDIT), audit::show),
+        Route::get("/audit/access", May(READ_AUDIT), audit::access),
+        Route::get("/audit/sample", May(SAMPLE_CASES), samples::list),
+        Route::post("/audit/sample", May(SAMPLE_CASES), samples::commit),
+        Route::get("/audit/sample/{id}", May(SAMPLE_CASES), samples::show),
+        Route::post("/audit/sample/{id}/reveal", May(SAMPLE_CASES), samples::reveal),
+        Route::get("/audit/sample/{id}/files/{name}", May(SAMPLE_CASES), samples::download),
     ]
 }
 

@@ -1,6 +1,8 @@
 //! One file per table: its columns as sea-orm entities, documented where the rows are used. Queries stand beside, in the
 //! files named after what they are about.
 
+pub(crate) mod access_grant_cases;
+pub(crate) mod access_grants;
 pub(crate) mod accounts;
 pub(crate) mod adaptations;
 pub(crate) mod api_tokens;
@@ -35,6 +37,7 @@ pub(crate) mod pool_extensions;
 pub(crate) mod registrations;
 pub(crate) mod request_sources;
 pub(crate) mod requests;
+pub(crate) mod samples;
 pub(crate) mod sessions;
 pub(crate) mod sources;
 pub(crate) mod statements;

@@ -403,4 +403,26 @@ pub(super) const TABLES: &[Table] = &[
         hidden: &[("name", WORDS), ("token_hash", SECRET)],
         ..TABLE
     },
+    Table {
+        name: "access_grants",
+        application: changes("revoked_at revoked_by"),
+        why: "a grant ends or is taken back; what it shows stays",
+        shown: "id person starts_at ends_at draws given_at revoked_at",
+        hidden: &[("matter", WORDS), ("given_by", PERSON), ("revoked_by", PERSON)],
+        ..TABLE
+    },
+    Table {
+        name: "access_grant_cases",
+        application: ADDS,
+        why: "a grant is given for cases, and a sample adds what it drew",
+        shown: "access_grant request sample added_at",
+        ..TABLE
+    },
+    Table {
+        name: "samples",
+        application: changes("seed revealed_at"),
+        why: "the seed is revealed once; what is drawn from stays",
+        shown: "id person access_grant seed_digest size population population_digest committed_at seed revealed_at",
+        ..TABLE
+    },
 ];

@@ -339,6 +339,7 @@ pub async fn certified_house(db: &Db) -> String {
         jobs::enqueue(write, new_job(&reference), NOW).await.unwrap();
         baselines::add(write, new_baseline("kea-1-s2"), NOW).await.unwrap();
         outbox::enqueue(write, new_letter(LetterKind::Receipt, Some(&reference)), NOW).await.unwrap();
+        crate::oversight::granted_and_sampled(write, &reference).await;
         incidents::open(write, new_incident(&certificate), NOW).await.unwrap();
         let list = new_status_list(write, 1).await;
         status_lists::append(write, list, NOW).await.unwrap();

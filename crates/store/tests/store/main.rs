@@ -21,6 +21,7 @@ mod log;
 mod models;
 mod one_time_links;
 mod outbox;
+mod oversight;
 mod privileges;
 mod registers;
 mod registrations;

@@ -64,6 +64,9 @@ pub const TABLES: &[&str] = &[
     "one_time_links",
     "api_tokens",
     "outbox",
+    "access_grants",
+    "access_grant_cases",
+    "samples",
     "audit_events",
 ];
 

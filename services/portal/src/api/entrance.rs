@@ -173,10 +173,10 @@ fn bearer(text: &str) -> Option<Token> {
 
 /// Whether the token was issued for it, and the rules permit it to the person.
 fn permit(portal: &Portal, route: &Route, program: &Program) -> Result<(), Problem> {
-    let (name, roles, now) = (&program.name, &program.roles, portal.deps.work.clock.now());
+    let now = portal.deps.work.clock.now();
     let (scope, permitted) = match route.who {
-        Who::ProgramMay(scope, action) => (scope, portal.permissions.permit(name, roles, action, now)),
-        Who::ProgramMayInCases(scope, action) => (scope, portal.permissions.permit_in_cases(name, roles, action, now)),
+        Who::ProgramMay(scope, action) => (scope, portal.permissions.permit(program, action, now)),
+        Who::ProgramMayInCases(scope, action) => (scope, portal.permissions.permit_in_cases(program, action, now)),
         _ => return Ok(()),
     };
     if !program.has(scope) {

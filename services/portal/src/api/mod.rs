@@ -13,7 +13,7 @@ mod openapi;
 mod operation;
 pub(crate) mod public;
 
-pub(crate) use entrance::{ApiCall, admit};
+pub(crate) use entrance::{ApiCall, Program, admit};
 pub use openapi::document;
 pub(crate) use openapi::show as openapi;
 pub(crate) use operation::{Body, Operation, Reply, Told};

@@ -14,6 +14,7 @@ mod forgery;
 mod hostile;
 mod house;
 mod openapi;
+mod oversight;
 mod people;
 mod public;
 mod requests;

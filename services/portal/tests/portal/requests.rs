@@ -168,7 +168,7 @@ async fn every_field_that_cannot_be_is_said_beside_it_and_nothing_is_filed() {
             // What was entered is still there.
             again.says(said).says("Her &#60;b&#62;notes&#60;/b&#62;");
         }
-        assert!(obelus_store::requests::page(&house.deps.work.db, None, 1).await.unwrap().is_empty());
+        assert!(requests::page(&house.deps.work.db, None, 1).await.unwrap().is_empty());
     })
     .await;
 }

@@ -166,6 +166,7 @@ pub(crate) async fn show(call: Call) -> Answer {
     let missing = || Problem::not_found("There is no case of this number. The page Cases lists those that there are.");
     let request = requests::get(&work.db, &reference).await?.ok_or_else(missing)?;
     case::permitted(work, &person.name, Action::ReadCase, Some(&reference)).await.map_err(Problem::of_case)?;
+    call.note_reading("read_case", &reference, &serde_json::json!({})).await?;
     let personal = permitted(&call, &request, Action::ReadPersonalData).await?;
     let regime = request.regime_file.as_deref().zip(request.calendar_file.as_deref());
     let regime = regime.and_then(|(regime, calendar)| Regime::parse(RegimeFiles { regime, calendar }).ok());
@@ -283,13 +284,13 @@ async fn sources(call: &Call, reference: &str) -> Result<Vec<Source>, Problem> {
 
 async fn questions(call: &Call, reference: &str, personal: bool) -> Result<Vec<Question>, Problem> {
     let rows = case_questions::of_request(&call.portal.deps.work.db, reference).await?;
+    // What is asked of somebody may say who it is.
+    let words = |text: &str| Shown::new(if personal { text } else { "(for those who may read personal data)" });
     let question = |row: case_questions::Question| Question {
         kind: row.kind.to_string(),
-        question: Shown::new(&row.question),
+        question: words(&row.question),
         asked: page::time(row.asked_at.0),
-        answer: row.answer.zip(row.answered_at).map(|(text, at)| {
-            (Shown::new(if personal { &text } else { "(for those who may read personal data)" }), page::time(at.0))
-        }),
+        answer: row.answer.zip(row.answered_at).map(|(text, at)| (words(&text), page::time(at.0))),
     };
     Ok(rows.into_iter().map(question).collect())
 }

@@ -21,6 +21,7 @@ pub(crate) use work::{execute, plan, progress, verify};
 use crate::{
     dispatch::Call,
     page::{self, Layout},
+    permission::READ_CASE,
     problem::Problem,
     route::Answer,
     shown::Shown,
@@ -53,7 +54,16 @@ struct Line {
 /// `GET /cases`.
 pub(crate) async fn list(call: Call) -> Answer {
     let (mut open, mut closed) = (Vec::new(), Vec::new());
-    for request in all(&call).await? {
+    let (person, now) = (call.person()?, call.now());
+    let permissions = &call.portal.permissions;
+    // Who may read any case sees all; who may read those of a grant sees them and no other.
+    let mut shown = all(&call).await?;
+    if permissions.permit_in_any(person, READ_CASE, now).is_err() {
+        shown.retain(|request| permissions.permit_in(person, READ_CASE, &request.reference, now).is_ok());
+    }
+    let read: Vec<&str> = shown.iter().map(|request| request.reference.as_str()).collect();
+    call.note_reading("read_cases", &person.name, &serde_json::json!({ "cases": read })).await?;
+    for request in shown {
         let due = if is_closed(request.state) { None } else { due(&call, &request).await? };
         let line = Line {
             reference: Shown::new(&request.reference),
