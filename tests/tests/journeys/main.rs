@@ -27,6 +27,7 @@ mod postgres;
 mod refusals;
 mod returns;
 mod serving;
+mod shredding;
 mod sources;
 mod training;
 mod unpacked;
