@@ -1,7 +1,7 @@
 //! Stored text that is destroyed after the verdict: killed at every step, refused where it must stay, and what still works.
 
 use std::{
-    collections::BTreeSet,
+    collections::HashSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -17,25 +17,22 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|e| if e.file_type().unwrap().is_dir() { files(&e.path()) } else { vec![e.path()] }).collect()
 }
 
-/// Words of at least eight letters in texts, probes and titles of a source, and in no other's.
-fn own_words(corpus: &Corpus, source: &str) -> BTreeSet<String> {
-    let words = |own: bool| {
+/// Every twelve bytes in a row that texts, probes and titles of one source have, and no other's.
+fn own_bytes(corpus: &Corpus, source: &str) -> HashSet<[u8; 12]> {
+    let bytes = |own: bool| {
         let documents = corpus.documents().iter().chain(corpus.held_out()).filter(|d| (d.source == source) == own);
         let probes = corpus.probes().iter().filter(|p| (p.source == source) == own);
-        let texts = documents.map(|d| format!("{} {}", d.text, d.title.clone().unwrap_or_default()));
-        let texts = texts.chain(probes.map(|p| format!("{} {} {}", p.prompt, p.answer, p.wrong.join(" "))));
-        let split = |text: String| text.split(|c: char| !c.is_alphabetic()).map(str::to_owned).collect::<Vec<_>>();
-        texts.flat_map(split).filter(|word| word.chars().count() >= 8).collect::<BTreeSet<String>>()
+        let texts = documents.flat_map(|d| [Some(&d.text), d.title.as_ref()].into_iter().flatten());
+        let texts = texts.chain(probes.flat_map(|p| [&p.prompt, &p.answer].into_iter().chain(&p.wrong)));
+        let windows = |text: &String| text.as_bytes().windows(12).map(|w| w.try_into().unwrap()).collect::<Vec<_>>();
+        texts.flat_map(windows).collect::<HashSet<[u8; 12]>>()
     };
-    words(true).difference(&words(false)).cloned().collect()
+    bytes(true).difference(&bytes(false)).copied().collect()
 }
 
-/// Files with one of the words, but for tokenizers, which are of all sources.
-fn with_words(data: &Path, words: &BTreeSet<String>) -> Vec<PathBuf> {
-    let has = |path: &PathBuf| {
-        let bytes = fs::read(path).unwrap();
-        words.iter().any(|word| bytes.windows(word.len()).any(|window| window == word.as_bytes()))
-    };
+/// Files with some of these bytes, but for tokenizers, which are of all sources.
+fn found(data: &Path, own: &HashSet<[u8; 12]>) -> Vec<PathBuf> {
+    let has = |path: &PathBuf| fs::read(path).unwrap().windows(12).any(|window| own.contains(window));
     files(data).into_iter().filter(|path| !path.ends_with("tokenizer.json")).filter(has).collect()
 }
 
@@ -59,9 +56,9 @@ fn gone(here: &Installation, source: &str, before: &Corpus) {
     assert_eq!(after.documents().iter().collect::<Vec<_>>(), documents);
     let probes: Vec<_> = before.probes().iter().filter(|p| p.source != source).collect();
     assert_eq!(after.probes().iter().collect::<Vec<_>>(), probes);
-    let words = own_words(before, source);
-    assert!(words.len() >= 3, "{words:?}");
-    assert_eq!(with_words(&here.data(), &words), Vec::<PathBuf>::new());
+    let own = own_bytes(before, source);
+    assert!(own.len() > 100, "{}", own.len());
+    assert_eq!(found(&here.data(), &own), Vec::<PathBuf>::new());
 }
 
 #[test]
@@ -213,6 +210,7 @@ fn a_corpus_in_plain_files_is_used_as_before_and_encrypted_before_its_text_is_de
     let audit = here.run(&["audit", "run", &reference]);
     audit.json(audit.code.unwrap());
     let before = here.corpus();
+    assert!(!found(&here.data(), &own_bytes(&before, &source)).is_empty(), "it would be found");
     assert!(here.run(&shred(&reference, &[])).refused(2).contains("obelus corpus encrypt"));
     assert_eq!(here.run(&["corpus", "encrypt", CORPUS]).json(0)["encrypted"], true);
     assert_eq!(here.run(&["corpus", "encrypt", CORPUS]).json(0)["encrypted"], false);
