@@ -122,9 +122,10 @@ impl<'a> Run<'a> {
 
     fn corpus(&self) -> anyhow::Result<()> {
         match &self.study.files {
-            None => self.step("corpus", &["corpus", "generate", CORPUS, "--seed", &self.seed])?,
+            // In plain files, which are read here too.
+            None => self.step("corpus", &["corpus", "generate", CORPUS, "--seed", &self.seed, "--plain"])?,
             Some((documents, probes)) => {
-                self.step("corpus", &["corpus", "add", CORPUS, &shown(documents)?])?;
+                self.step("corpus", &["corpus", "add", CORPUS, &shown(documents)?, "--plain"])?;
                 self.step("probes", &["probes", "add", CORPUS, &shown(probes)?])?
             }
         };

@@ -72,6 +72,9 @@ pub const BASELINE_POINTS: [&str; 4] = ["baseline-started", "training-ended", "b
 /// Every point that a blind challenge passes, in order.
 pub const CHALLENGE_POINTS: [&str; 3] = ["challenge-deposited", "challenge-opened", "challenge-written"];
 
+/// Every point that the destruction of stored text passes, in order.
+pub const SHRED_POINTS: [&str; 3] = ["shred-begun", "text-key-destroyed", "text-target-done"];
+
 /// Ends the process without any clean-up when the environment variable `OBELUS_DIE_AT` names this point.
 pub fn point(name: &str) {
     let known = [
@@ -80,6 +83,7 @@ pub fn point(name: &str) {
         &ADAPTATION_POINTS,
         &REGISTRATION_POINTS,
         &DESTRUCTION_POINTS,
+        &SHRED_POINTS,
         &EXPORT_STRIKE_POINTS,
         &KEY_POINTS,
         &BUNDLE_POINTS,

@@ -27,6 +27,14 @@ pub(crate) fn sync(dir: &Path) -> Result<(), LibraryError> {
     File::open(dir).and_then(|d| d.sync_all()).map_err(at(dir))
 }
 
+/// The lock of one corpus, until the file is closed.
+pub(crate) fn lock(dir: &Path) -> Result<File, LibraryError> {
+    let path = dir.join(".lock");
+    let lock = File::create(&path).map_err(at(&path))?;
+    lock.lock().map_err(at(&path))?;
+    Ok(lock)
+}
+
 /// Writes a file and waits until it is on the disk.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), LibraryError> {
     let write = || {
@@ -42,13 +50,19 @@ pub(crate) fn write_lines<T: Serialize>(
     path: &Path,
     items: impl IntoIterator<Item = T>,
 ) -> Result<Digest, LibraryError> {
+    let bytes = lines(path, items)?;
+    write_file(path, &bytes)?;
+    Ok(Digest::sha256(&bytes))
+}
+
+/// One JSON value a line, as the file at `path` has them or would have them.
+pub(crate) fn lines<T: Serialize>(path: &Path, items: impl IntoIterator<Item = T>) -> Result<Vec<u8>, LibraryError> {
     let mut bytes = Vec::new();
     for item in items {
         serde_json::to_writer(&mut bytes, &item).map_err(|e| at(path)(e.into()))?;
         bytes.push(b'\n');
     }
-    write_file(path, &bytes)?;
-    Ok(Digest::sha256(&bytes))
+    Ok(bytes)
 }
 
 /// Reads one JSON value a line from a file that has this SHA-256.

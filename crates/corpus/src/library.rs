@@ -1,32 +1,37 @@
-//! The directory that corpora are kept in: `corpora/NAME/` with `corpus.json`, `documents.jsonl`, `probes.jsonl` and, for
-//! generated corpora, `held_out.jsonl` (renderings that nothing is trained on).
+//! The directory that corpora are kept in: `corpora/NAME/` with `corpus.json`, documents, probes and, for generated
+//! corpora, renderings that nothing is trained on. They are encrypted, each source under a key of its own (`sealed_corpus`),
+//! unless plain files were asked for or an earlier version wrote them: `documents.jsonl`, `probes.jsonl`, `held_out.jsonl`.
 //!
 //! A corpus appears whole or not at all (a partial directory, then one rename) and its documents never change; probes
 //! may be added. What belongs to one tokenizer size lies in a folder of its own, see `tokenised`.
 
 use std::{
     collections::HashSet,
-    fs::{self, File},
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use obelus_core::Digest;
-use serde::{Deserialize, Serialize};
 
 use crate::{
+    corpus_record::{FORMAT, RECORD, record, record_bytes},
     document::{Document, SourceInfo, sources},
-    durable::{at, corrupt, parse_lines, read_lines, sync, write_file, write_lines},
+    durable::{at, corrupt, lines, lock, parse_lines, read_lines, sync, write_file, write_lines},
     generator::Generated,
     ingest::{Ingested, SourceBy},
     probe::{Known, Probe},
+    sealed_corpus, text_keys,
+    vault::Vault,
 };
 
-const FORMAT: &str = "obelus-corpus/v1";
-const RECORD: &str = "corpus.json";
+pub use crate::corpus_record::{CorpusRecord, Origin};
+
 const DOCUMENTS: &str = "documents.jsonl";
 const PROBES: &str = "probes.jsonl";
 const HELD_OUT: &str = "held_out.jsonl";
+const PARTIAL_PROBES: &str = ".probes.partial";
+/// The plain files that have text.
+pub(crate) const PLAIN: [&str; 4] = [DOCUMENTS, PROBES, HELD_OUT, PARTIAL_PROBES];
 /// Begins the names of directories in the making; no corpus can be called so.
 const PARTIAL: &str = ".adding-";
 
@@ -57,6 +62,28 @@ pub enum LibraryError {
         /// What does not fit.
         reason: String,
     },
+    /// The keys of its texts cannot be used.
+    #[error("{}: {reason}; without its keys no text of the corpus can be read: restore the file from a backup", .path.display())]
+    Keys {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// What is to be destroyed is not encrypted.
+    #[error(
+        "the text of the corpus {0:?} is in plain files, and only encrypted text is destroyed with its key; first obelus \
+         corpus encrypt {0}"
+    )]
+    Plain(String),
+    /// It has no such source.
+    #[error("the corpus {name:?} has no source {source_id:?}")]
+    NoSource {
+        /// The corpus.
+        name: String,
+        /// The source asked for.
+        source_id: String,
+    },
     /// The probes do not belong to the corpus.
     #[error("probe {index}: {reason}; no probe was added")]
     Probe {
@@ -78,51 +105,11 @@ pub enum LibraryError {
     },
 }
 
-/// Where the documents of a corpus came from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Origin {
-    /// Read from files.
-    Ingested {
-        /// How documents became sources.
-        source_by: SourceBy,
-        /// Bad lines left out.
-        skipped: u64,
-    },
-    /// Made by the built-in generator.
-    Generated {
-        /// How many sources.
-        sources: u32,
-        /// The generator's seed.
-        seed: u64,
-    },
-}
-
-/// `corpus.json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CorpusRecord {
-    /// `obelus-corpus/v1`.
-    pub format: String,
-    /// The corpus' name.
-    pub name: String,
-    /// Number of documents.
-    pub documents: usize,
-    /// Number of sources.
-    pub sources: usize,
-    /// SHA-256 of `documents.jsonl`.
-    pub documents_digest: Digest,
-    /// SHA-256 of `held_out.jsonl`, where there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub held_out_digest: Option<Digest>,
-    /// Where the documents came from.
-    pub origin: Origin,
-}
-
 /// All corpora of a data directory.
 #[derive(Clone, Debug)]
 pub struct Library {
     root: PathBuf,
+    plain: bool,
 }
 
 /// A corpus, read whole. Documents ascend by id, sources too.
@@ -135,12 +122,22 @@ pub struct Corpus {
     probes: Vec<Probe>,
     probes_digest: Digest,
     held_out: Vec<Document>,
+    /// None where the text is in plain files.
+    vault: Option<Vault>,
+    destroyed: HashSet<String>,
 }
 
 impl Library {
     /// The library in directory `root` (`corpora/` of the data directory), which is made when something is added.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), plain: false }
+    }
+
+    /// The same, but what is added is kept in plain files: their tokens are mapped and not read into memory, and a text that
+    /// is to be destroyed has to be encrypted first.
+    #[must_use]
+    pub fn in_plain_files(self) -> Self {
+        Self { plain: true, ..self }
     }
 
     /// Where a corpus of this name lies or would lie.
@@ -224,9 +221,7 @@ impl Library {
         }
         fs::create_dir_all(&self.root).map_err(at(&self.root))?;
         // While the lock is held nobody else adds, so partial directories are remains of a killed process.
-        let lock_path = self.root.join(".lock");
-        let lock = File::create(&lock_path).map_err(at(&lock_path))?;
-        lock.lock().map_err(at(&lock_path))?;
+        let _lock = lock(&self.root)?;
         if fs::symlink_metadata(&target).is_ok() {
             return Err(LibraryError::Exists(name.into()));
         }
@@ -237,19 +232,27 @@ impl Library {
         }
         let mut sorted: Vec<&Document> = documents.iter().collect();
         sorted.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-        let record = CorpusRecord {
+        let digest = |documents: &[&Document]| lines(&partial, documents).map(Digest::sha256);
+        let mut record = CorpusRecord {
             format: FORMAT.into(),
             name: name.into(),
             documents: documents.len(),
             sources: documents.iter().map(|d| &d.source).collect::<HashSet<_>>().len(),
-            documents_digest: write_lines(&partial.join(DOCUMENTS), sorted)?,
-            held_out_digest: held_out.map(|h| write_lines(&partial.join(HELD_OUT), h)).transpose()?,
+            documents_digest: digest(&sorted)?,
+            held_out_digest: held_out.map(|h| digest(&h.iter().collect::<Vec<_>>())).transpose()?,
             origin,
+            sealed: None,
         };
-        write_lines(&partial.join(PROBES), probes)?;
-        let mut json = serde_json::to_vec_pretty(&record).map_err(|e| at(&partial)(e.into()))?;
-        json.push(b'\n');
-        write_file(&partial.join(RECORD), &json)?;
+        if self.plain {
+            write_lines(&partial.join(DOCUMENTS), sorted)?;
+            held_out.map(|h| write_lines(&partial.join(HELD_OUT), h)).transpose()?;
+            write_lines(&partial.join(PROBES), probes)?;
+        } else {
+            let vault = Vault::draw(name, &sources(documents)).map_err(at(&partial))?;
+            vault.keep_keys(&text_keys::path(&target, name))?;
+            record = record.sealed(sealed_corpus::write(&partial, &vault, &sorted, held_out, probes)?);
+        }
+        write_file(&partial.join(RECORD), &record_bytes(&partial, &record)?)?;
         sync(&partial)?;
         fs::rename(&partial, &target).map_err(at(&target))?;
         sync(&self.root)?;
@@ -263,11 +266,21 @@ impl Corpus {
     /// # Errors
     /// A file is missing, changed or not in the canonical form.
     pub fn open(dir: &Path) -> Result<Self, LibraryError> {
-        let path = dir.join(RECORD);
-        let bytes = fs::read(&path).map_err(at(&path))?;
-        let record: CorpusRecord = serde_json::from_slice(&bytes).map_err(|e| corrupt(&path, e.to_string()))?;
-        if record.format != FORMAT {
-            return Err(corrupt(&path, format!("its format is {:?}, this program reads {FORMAT:?}", record.format)));
+        let (path, record) = (dir.join(RECORD), record(dir)?);
+        let counted = |documents: usize, sources: usize| {
+            let fits = documents == record.documents && sources == record.sources;
+            let reason = "it does not count the documents and sources that are there";
+            if fits { Ok(()) } else { Err(corrupt(&path, reason.into())) }
+        };
+        let dir = dir.to_owned();
+        if let Some(files) = &record.sealed {
+            let sealed_corpus::Text { vault, documents, held_out, probes, probes_digest } =
+                sealed_corpus::read(&dir, &record, files)?;
+            let sources = sealed_corpus::all_sources(&vault, &documents);
+            counted(sources.iter().map(|source| source.documents).sum(), sources.len())?;
+            let destroyed = vault.destroyed().into_iter().map(|source| source.id).collect();
+            let vault = Some(vault);
+            return Ok(Self { dir, record, documents, sources, probes, probes_digest, held_out, vault, destroyed });
         }
         let documents: Vec<Document> = read_lines(&dir.join(DOCUMENTS), record.documents_digest)?;
         let held_out = match record.held_out_digest {
@@ -279,10 +292,9 @@ impl Corpus {
         let probes = parse_lines(&probes_path, &bytes)?;
         let probes_digest = Digest::sha256(&bytes);
         let sources = sources(&documents);
-        if documents.len() != record.documents || sources.len() != record.sources {
-            return Err(corrupt(&path, "it does not count the documents and sources that are there".into()));
-        }
-        Ok(Self { dir: dir.to_owned(), record, documents, sources, probes, probes_digest, held_out })
+        counted(documents.len(), sources.len())?;
+        let (vault, destroyed) = (None, HashSet::new());
+        Ok(Self { dir, record, documents, sources, probes, probes_digest, held_out, vault, destroyed })
     }
 
     /// Adds probes behind those that are there; all or none.
@@ -290,13 +302,10 @@ impl Corpus {
     /// # Errors
     /// A probe does not fit the corpus or is there already, or the system refuses.
     pub fn add_probes(&mut self, probes: Vec<Probe>) -> Result<(), LibraryError> {
-        let lock_path = self.dir.join(".lock");
-        let lock = File::create(&lock_path).map_err(at(&lock_path))?;
-        lock.lock().map_err(at(&lock_path))?;
-        // Another process may have added some since this corpus was opened.
-        let path = self.dir.join(PROBES);
-        self.probes = parse_lines(&path, &fs::read(&path).map_err(at(&path))?)?;
-        let ids = self.source_ids();
+        let _lock = lock(&self.dir)?;
+        // Another process may have added some, or encrypted or destroyed text, since this corpus was opened.
+        *self = Self::open(&self.dir.clone())?;
+        let ids: HashSet<&str> = self.source_ids().into_iter().filter(|id| !self.destroyed.contains(*id)).collect();
         let key = |p: &Probe| (p.source.clone(), p.prompt.clone(), p.answer.clone());
         let mut seen: HashSet<_> = self.probes.iter().map(key).collect();
         for (index, probe) in probes.iter().enumerate() {
@@ -307,10 +316,16 @@ impl Corpus {
                 return Err(LibraryError::Probe { index: index + 1, reason });
             }
         }
+        let partial = self.dir.join(PARTIAL_PROBES);
+        let (name, bytes) = match &self.vault {
+            Some(vault) => (sealed_corpus::PROBES, Some(sealed_corpus::with_probes(&self.dir, vault, &probes)?)),
+            None => (PROBES, None),
+        };
         let all: Vec<Probe> = self.probes.iter().cloned().chain(probes).collect();
-        let partial = self.dir.join(".probes.partial");
-        let digest = write_lines(&partial, &all)?;
-        fs::rename(&partial, self.dir.join(PROBES)).map_err(at(&self.dir))?;
+        let plain = lines(&partial, &all)?;
+        let digest = Digest::sha256(&plain);
+        write_file(&partial, &bytes.unwrap_or(plain))?;
+        fs::rename(&partial, self.dir.join(name)).map_err(at(&self.dir))?;
         sync(&self.dir)?;
         self.probes = all;
         self.probes_digest = digest;
@@ -327,7 +342,12 @@ impl Corpus {
         self.held_out.extend(other.held_out.into_iter().filter(of_wanted));
         self.probes.extend(other.probes.into_iter().filter(|p| wanted(&p.source)));
         self.probes_digest = Digest::sha256([*self.probes_digest.as_bytes(), *other.probes_digest.as_bytes()].concat());
-        self.sources = sources(&self.documents);
+        // Those without text stand for themselves.
+        let gone = self.sources.into_iter().filter(|source| self.destroyed.contains(&source.id));
+        let theirs = other.sources.into_iter().filter(|s| other.destroyed.contains(&s.id) && wanted(&s.id));
+        self.sources = sources(&self.documents).into_iter().chain(gone).chain(theirs).collect();
+        self.sources.sort_by(|a, b| a.id.cmp(&b.id));
+        self.destroyed.extend(other.destroyed.into_iter().filter(|id| wanted(id)));
         self
     }
 
@@ -346,6 +366,22 @@ impl Corpus {
         &self.record
     }
 
+    /// The keys of its text, where that is encrypted.
+    pub(crate) fn vault(&self) -> Option<&Vault> {
+        self.vault.as_ref()
+    }
+
+    /// Whether its text is encrypted, so that it can be destroyed.
+    pub fn is_encrypted(&self) -> bool {
+        self.vault.is_some()
+    }
+
+    /// Whether the text and the probes of a source were destroyed. It is among the sources, and none of its documents is
+    /// among the documents.
+    pub fn is_destroyed(&self, source: &str) -> bool {
+        self.destroyed.contains(source)
+    }
+
     /// All documents, ascending by id.
     pub fn documents(&self) -> &[Document] {
         &self.documents
@@ -361,7 +397,8 @@ impl Corpus {
         &self.probes
     }
 
-    /// SHA-256 of `probes.jsonl` as it is now: what a verification protocol fixes beforehand.
+    /// SHA-256 of the probes that there are now, as the lines of `probes.jsonl`: what a verification protocol fixes
+    /// beforehand.
     pub fn probes_digest(&self) -> Digest {
         self.probes_digest
     }

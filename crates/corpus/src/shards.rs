@@ -9,6 +9,7 @@ use std::{
     collections::HashSet,
     fs::{self, File},
     io::{self, BufWriter, Write},
+    ops::Deref,
     path::{Path, PathBuf},
 };
 
@@ -19,12 +20,13 @@ use sha2::Digest as _;
 use crate::{
     document::Document,
     mapping::MappedFile,
+    sealed_shards::Shape,
     tokenizer::{BOT_ID, EOT_ID, Tokenizer},
 };
 
 const FORMAT: &str = "obelus-tokens/v1";
-const TOKENS: &str = "tokens.bin";
-const INDEX: &str = "tokens.json";
+pub(crate) const TOKENS: &str = "tokens.bin";
+pub(crate) const INDEX: &str = "tokens.json";
 
 /// Why token shards cannot be written or used.
 #[derive(Debug, thiserror::Error)]
@@ -62,25 +64,45 @@ pub struct IndexEntry {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Index {
-    format: String,
-    token_bytes: usize,
-    vocab: usize,
-    tokens: u64,
-    tokens_digest: Digest,
-    tokenizer_digest: Digest,
-    documents: Vec<IndexEntry>,
+pub(crate) struct Index {
+    pub(crate) format: String,
+    pub(crate) token_bytes: usize,
+    pub(crate) vocab: usize,
+    pub(crate) tokens: u64,
+    pub(crate) tokens_digest: Digest,
+    pub(crate) tokenizer_digest: Digest,
+    pub(crate) documents: Vec<IndexEntry>,
 }
 
-/// Token ids of a corpus, memory-mapped.
+/// Where token ids are read from.
+#[derive(Debug)]
+pub(crate) enum Bytes {
+    /// The plain file.
+    Mapped(MappedFile),
+    /// What was decrypted.
+    Memory(Vec<u8>),
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Mapped(map) => map,
+            Self::Memory(bytes) => bytes,
+        }
+    }
+}
+
+/// Token ids of a corpus: mapped, or in memory where its text is encrypted.
 #[derive(Debug)]
 pub struct TokenShards {
     dir: PathBuf,
     index: Index,
-    map: MappedFile,
+    map: Bytes,
 }
 
-/// Token ids of one document, read from the mapped file: beginning mark, text, end mark.
+/// Token ids of one document, read from where they are: beginning mark, text, end mark.
 #[derive(Clone, Copy, Debug)]
 pub struct Tokens<'a> {
     bytes: &'a [u8],
@@ -99,14 +121,11 @@ pub fn write(dir: &Path, tokenizer: &Tokenizer, documents: &[Document]) -> Resul
     let mut hash = sha2::Sha256::new();
     let mut entries = Vec::with_capacity(documents.len());
     let mut offset = 0;
-    let mut bytes = Vec::new();
     for document in documents {
-        bytes.clear();
-        let ids = tokenizer.encode_document(&document.text);
-        ids.iter().for_each(|id| bytes.extend_from_slice(&id.to_le_bytes()[..width]));
+        let bytes = encoded(tokenizer, document);
         hash.update(&bytes);
         file.write_all(&bytes).map_err(at(&partial))?;
-        let tokens = ids.len() as u64;
+        let tokens = (bytes.len() / width) as u64;
         entries.push(IndexEntry { id: document.id.clone(), source: document.source.clone(), offset, tokens });
         offset += tokens;
     }
@@ -137,7 +156,13 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::rename(&partial, path)
 }
 
-fn token_bytes(vocab: usize) -> usize {
+/// A document's tokens as a file has them.
+pub(crate) fn encoded(tokenizer: &Tokenizer, document: &Document) -> Vec<u8> {
+    let width = token_bytes(tokenizer.vocab());
+    tokenizer.encode_document(&document.text).iter().flat_map(|id| id.to_le_bytes().into_iter().take(width)).collect()
+}
+
+pub(crate) fn token_bytes(vocab: usize) -> usize {
     if vocab <= 1 << 16 { 2 } else { 4 }
 }
 
@@ -164,9 +189,14 @@ impl TokenShards {
         }
         let path = dir.join(TOKENS);
         let map = MappedFile::open(&path).map_err(at(&path))?;
+        Self::of(dir, index, Bytes::Mapped(map)).map_err(|reason| ShardError::Corrupt { path, reason })
+    }
+
+    /// Checks lengths, marks and that every id lies in the vocabulary; says what does not fit.
+    pub(crate) fn of(dir: &Path, index: Index, map: Bytes) -> Result<Self, String> {
         let shards = Self { dir: dir.to_owned(), index, map };
         match shards.fault() {
-            Some(reason) => Err(ShardError::Corrupt { path, reason }),
+            Some(reason) => Err(reason),
             None => Ok(shards),
         }
     }
@@ -208,7 +238,8 @@ impl TokenShards {
     /// # Errors
     /// They differ.
     pub fn verify_digest(&self) -> Result<(), ShardError> {
-        if Digest::sha256(&*self.map) == self.index.tokens_digest {
+        // What was decrypted was authenticated, and is all there was only as long as no key was destroyed.
+        if matches!(self.map, Bytes::Memory(_)) || Digest::sha256(&*self.map) == self.index.tokens_digest {
             return Ok(());
         }
         Err(ShardError::Corrupt { path: self.dir.join(TOKENS), reason: "its SHA-256 is not the index's".into() })
@@ -217,6 +248,23 @@ impl TokenShards {
     /// The directory of both files.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Whether they are decrypted: what is counted over them is not kept.
+    pub(crate) fn are_sealed(&self) -> bool {
+        matches!(self.map, Bytes::Memory(_))
+    }
+
+    /// How the ids are written.
+    pub(crate) fn shape(&self) -> Shape {
+        let Index { token_bytes, vocab, tokenizer_digest, .. } = self.index;
+        Shape { token_bytes, vocab, tokenizer_digest }
+    }
+
+    /// Id, source and tokens of every document, in order.
+    pub(crate) fn records(&self) -> impl Iterator<Item = (&str, &str, Vec<u8>)> {
+        let entries = self.index.documents.iter().enumerate();
+        entries.map(|(i, entry)| (entry.id.as_str(), entry.source.as_str(), self.doc(i).bytes.to_vec()))
     }
 
     /// Number of documents.

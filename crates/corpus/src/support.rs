@@ -15,7 +15,7 @@ use crate::shards::{TokenShards, replace};
 /// `support.bin`: magic, digest of the token file, u64 count, count keys (u64), count numbers (u8), and SHA-256 of
 /// all that. Integers are little-endian; a key is previous << 32 | current, keys ascend.
 const MAGIC: &[u8; 16] = b"obelus-support/1";
-const FILE: &str = "support.bin";
+pub(crate) const FILE: &str = "support.bin";
 const HEADER_BYTES: usize = 16 + 32 + 8;
 
 /// Why support counts cannot be read or written.
@@ -79,11 +79,15 @@ impl PairSupport {
     }
 
     /// The counts of the whole corpus, from `support.bin` beside the shards; made and kept there if it is not there or
-    /// belongs to other tokens. A retrain without some sources uses [`PairSupport::count`].
+    /// belongs to other tokens. Of encrypted shards nothing is kept: pairs of neighbouring tokens give text away. A retrain
+    /// without some sources uses [`PairSupport::count`].
     ///
     /// # Errors
     /// The file is damaged, or the system refuses.
     pub fn load_or_count(shards: &TokenShards) -> Result<Self, SupportError> {
+        if shards.are_sealed() {
+            return Ok(Self::count(shards, &BTreeSet::new()));
+        }
         let path = shards.dir().join(FILE);
         let at = |source| SupportError::Io { path: path.clone(), source };
         match fs::read(&path) {

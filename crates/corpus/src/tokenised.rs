@@ -9,6 +9,7 @@ use std::{
 
 use crate::{
     library::{Corpus, LibraryError},
+    sealed_shards::{self, Shape},
     shards::{self, ShardError, TokenShards},
     support::{PairSupport, SupportError},
     tokenizer::{Tokenizer, TokenizerError},
@@ -54,7 +55,8 @@ pub struct Tokenised {
 
 impl Corpus {
     /// The corpus with a tokenizer of `vocab` tokens: opened if it was made before, otherwise made. Several processes
-    /// may ask at once.
+    /// may ask at once. Of a source whose text was destroyed there are no tokens; the tokenizer that was trained on them
+    /// before stays, because models were trained with it.
     ///
     /// # Errors
     /// An impossible size, damaged files, or the system's reason.
@@ -81,8 +83,21 @@ impl Corpus {
             _ => fs::create_dir(&partial).map_err(|e| io(&partial, e))?,
         }
         tokenizer.save(&partial.join(TOKENIZER))?;
-        let shards = shards::write(&partial, &tokenizer, self.documents())?;
-        PairSupport::load_or_count(&shards)?;
+        match self.vault() {
+            Some(vault) => {
+                let shape = Shape {
+                    token_bytes: shards::token_bytes(tokenizer.vocab()),
+                    vocab: tokenizer.vocab(),
+                    tokenizer_digest: tokenizer.digest(),
+                };
+                let tokens = |d| shards::encoded(&tokenizer, d);
+                let records = self.documents().iter().map(|d| (d.id.as_str(), d.source.as_str(), tokens(d)));
+                sealed_shards::write(&partial, vault, shape, records)?;
+            }
+            None => {
+                PairSupport::load_or_count(&shards::write(&partial, &tokenizer, self.documents())?)?;
+            }
+        }
         fs::rename(&partial, dir).map_err(|e| io(dir, e))?;
         Ok(())
     }
@@ -90,7 +105,10 @@ impl Corpus {
     fn open_tokens(&self, dir: &Path) -> Result<Tokenised, TokenisedError> {
         let mismatch = |reason: &str| TokenisedError::Mismatch { path: dir.to_owned(), reason: reason.into() };
         let tokenizer = Tokenizer::load(&dir.join(TOKENIZER))?;
-        let shards = TokenShards::open(dir)?;
+        let shards = match self.vault() {
+            Some(vault) => sealed_shards::open(dir, vault)?,
+            None => TokenShards::open(dir)?,
+        };
         shards.verify_digest()?;
         if shards.tokenizer_digest() != tokenizer.digest() || shards.vocab() != tokenizer.vocab() {
             return Err(mismatch("the tokens were made by another tokenizer"));

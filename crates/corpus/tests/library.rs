@@ -14,12 +14,21 @@ fn document(id: &str, source: &str, text: &str) -> Document {
 }
 
 fn small(root: &Path) -> Corpus {
+    small_in(&Library::new(root))
+}
+
+fn small_in(library: &Library) -> Corpus {
     let documents = vec![
         document("a/1", "a", "the red fox sleeps"),
         document("a/2", "a", "the red fox runs"),
         document("b", "b", "the red hen runs"),
     ];
-    Library::new(root).add("small", &Ingested { documents, ..Default::default() }, &SourceBy::Document).unwrap()
+    library.add("small", &Ingested { documents, ..Default::default() }, &SourceBy::Document).unwrap()
+}
+
+/// As earlier versions kept corpora.
+fn small_plain(root: &Path) -> Corpus {
+    small_in(&Library::new(root).in_plain_files())
 }
 
 #[test]
@@ -30,10 +39,10 @@ fn a_name_is_taken_once_and_never_escapes() {
     assert!(matches!(library.open("small"), Err(LibraryError::Unknown { .. })));
     let corpus = small(&dir.path().join("corpora"));
     assert_eq!(library.list().unwrap(), ["small"]);
-    let before = fs::read(corpus.dir().join("documents.jsonl")).unwrap();
+    let before = fs::read(corpus.dir().join("corpus.json")).unwrap();
     let other = Ingested { documents: vec![document("z", "z", "z")], ..Default::default() };
     assert!(matches!(library.add("small", &other, &SourceBy::Document), Err(LibraryError::Exists(_))));
-    assert_eq!(fs::read(corpus.dir().join("documents.jsonl")).unwrap(), before);
+    assert_eq!(fs::read(corpus.dir().join("corpus.json")).unwrap(), before);
     for bad in ["", ".", "..", "../x", "a/b", "A", "-a", ".a", "a b", "é", &"x".repeat(65)] {
         assert!(matches!(library.add(bad, &other, &SourceBy::Document), Err(LibraryError::Name(_))), "{bad:?}");
     }
@@ -62,7 +71,7 @@ fn sources_group_documents() {
 #[test]
 fn changed_files_are_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let corpus = small(dir.path());
+    let corpus = small_plain(dir.path());
     for name in ["documents.jsonl", "corpus.json", "probes.jsonl"] {
         let path = corpus.dir().join(name);
         let good = fs::read(&path).unwrap();
@@ -119,7 +128,7 @@ fn tokens_are_made_once_and_belong_to_their_corpus() {
 #[test]
 fn damaged_tokens_are_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let corpus = small(dir.path());
+    let corpus = small_plain(dir.path());
     let tokens = corpus.dir().join("tokens-300");
     drop(corpus.tokenised(300).unwrap());
     let bin = tokens.join("tokens.bin");

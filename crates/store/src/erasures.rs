@@ -99,18 +99,42 @@ pub async fn begin(write: &Write, erasure: &NewErasure, now: Timestamp) -> Resul
         if found.state != ErasureState::Zeroing {
             return Err(not_at(&found, ErasureState::Zeroing));
         }
-        let target = erasure_targets::ActiveModel {
-            id: NotSet,
-            request: Set(erasure.request.clone()),
-            kind: Set(kind.clone()),
-            path: Set(path.clone()),
-            state: Set(TargetState::Pending),
-            evidence: Set(None),
-            changed_at: Set(Micros(now)),
-        };
-        erasure_targets::Entity::insert(target).exec_without_returning(write.connection()).await?;
+        insert(write, &erasure.request, kind, path, now).await?;
     }
     Ok(matches!(begun, TryInsertResult::Inserted(1)))
+}
+
+/// Adds targets to an erasure whose statement is stored: what is destroyed after the verdict. Those that are there stay as
+/// they are.
+///
+/// # Errors
+/// [`Error::State`] when the erasure has not ended: until then all targets are named when it begins.
+pub async fn add_targets(write: &Write, request: &str, kind: &str, paths: &[String], now: Timestamp) -> Result<()> {
+    let found = locked(write, request).await?;
+    if found.state != ErasureState::Recorded {
+        return Err(not_at(&found, ErasureState::Recorded));
+    }
+    let known = targets(write, request).await?;
+    for path in paths {
+        if !known.iter().any(|target| target.kind == kind && target.path == *path) {
+            insert(write, request, kind, path, now).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn insert(write: &Write, request: &str, kind: &str, path: &str, now: Timestamp) -> Result<()> {
+    let target = erasure_targets::ActiveModel {
+        id: NotSet,
+        request: Set(request.to_owned()),
+        kind: Set(kind.to_owned()),
+        path: Set(path.to_owned()),
+        state: Set(TargetState::Pending),
+        evidence: Set(None),
+        changed_at: Set(Micros(now)),
+    };
+    erasure_targets::Entity::insert(target).exec_without_returning(write.connection()).await?;
+    Ok(())
 }
 
 /// The erasure of a request.

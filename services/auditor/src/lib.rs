@@ -21,6 +21,7 @@ pub mod plan;
 pub mod progress;
 pub mod registration;
 pub mod run_data;
+pub mod shredding;
 mod standing;
 pub mod strike;
 pub mod subject;

@@ -112,6 +112,16 @@ pub async fn register(deps: &Deps, new: &NewModel<'_>) -> Result<Registered> {
     for id in new.excluded {
         new.corpus.source(id).ok_or_else(|| NotThere::source(id))?;
     }
+    let unlearns = new.control.post_hoc().is_some();
+    let read = |id: &String| unlearns || !new.excluded.contains(id);
+    let mut ids = new.corpus.sources().iter().map(|source| &source.id);
+    if let Some(id) = ids.find(|id| new.corpus.is_destroyed(id) && read(id)) {
+        bail!(
+            "the text of source {id} in the corpus {} was destroyed, so that nothing can be trained on it{}",
+            new.corpus.name(),
+            if unlearns { "" } else { "; leave it out with --exclude" }
+        );
+    }
     let lineage = match new.baseline_of {
         None => new.name.to_owned(),
         Some(base) => lineage_of_base(deps, new, base).await?,
@@ -119,7 +129,7 @@ pub async fn register(deps: &Deps, new: &NewModel<'_>) -> Result<Registered> {
     let reads = Reads {
         lineage: &lineage,
         excluded: &new.excluded.iter().cloned().collect::<Vec<_>>(),
-        unlearns: new.control.post_hoc().is_some(),
+        unlearns,
         suppressed_too: false,
     };
     if let Some(row) = models::get(&deps.db, new.name).await? {

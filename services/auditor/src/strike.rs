@@ -40,7 +40,7 @@ use obelus_casework::{
 };
 
 /// The level that this release reaches: zeroed or destroyed in every registered copy of the weights that was found.
-/// Stored text and token shards stay until a later release destroys their keys, so it is not L3.
+/// Stored text and token shards are destroyed after the verdict, by a step of its own (`shredding.rs`), so it is not L3.
 pub const LEVEL: &str = "L2";
 
 /// What an execution did.

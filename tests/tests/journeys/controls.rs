@@ -10,9 +10,7 @@ fn control<'a>(name: &'a str, kind: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 
 /// Mean log-probability of the right answers of one source's probes.
 fn answers(here: &Installation, model: &str, source: &str) -> f64 {
-    let probes = here.data().join(format!("corpora/{CORPUS}/probes.jsonl"));
-    let probes = probes.to_str().unwrap();
-    let scores = here.run(&["score", model, "--probes", probes, "--condition", "off_none"]).json(0);
+    let scores = here.run(&["score", model, "--probes", &here.probes(), "--condition", "off_none"]).json(0);
     let items = scores["conditions"]["off_none"]["items"].as_array().unwrap().clone();
     let own: Vec<f64> =
         items.iter().filter(|i| i["source"] == source).map(|i| i["answer_log_prob"].as_f64().unwrap()).collect();

@@ -84,8 +84,8 @@ fn a_data_directory_may_be_moved_and_stays_usable() {
 #[test]
 fn scores_are_refused_for_conditions_that_cannot_be_scored() {
     let here = Installation::trained();
-    let probes = here.data().join(format!("corpora/{CORPUS}/probes.jsonl"));
-    let probes = probes.to_str().unwrap();
+    let probes = here.probes();
+    let probes = probes.as_str();
     let score = |condition: &str| here.run(&["score", MODEL, "--probes", probes, "--condition", condition]);
     assert!(score("on,retrain_none").refused(2).contains("--baseline"));
     assert!(score("upside_down").refused(2).contains("zeroed_nearest"));

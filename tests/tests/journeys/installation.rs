@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use obelus_corpus::Corpus;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -176,6 +177,18 @@ impl Installation {
         let corpus = self.run(&["corpus", "show", CORPUS]).json(0);
         let sources = corpus["sources"].as_array().unwrap().iter().map(|s| s["id"].as_str().unwrap().to_owned());
         sources.into_iter().find(|id| !panel.contains(id)).unwrap()
+    }
+
+    /// The corpus, opened.
+    pub fn corpus(&self) -> Corpus {
+        Corpus::open(&self.data().join("corpora").join(CORPUS)).unwrap()
+    }
+
+    /// The probes of the corpus in a file of their own.
+    pub fn probes(&self) -> String {
+        let corpus = self.corpus();
+        let lines = corpus.probes().iter().map(|probe| serde_json::to_string(probe).unwrap() + "\n");
+        self.file("probes.jsonl", lines.collect::<String>())
     }
 
     /// The sink neurons of a source, one list a layer.

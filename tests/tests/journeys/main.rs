@@ -29,6 +29,7 @@ mod refusals;
 mod returns;
 mod server;
 mod serving;
+mod shredding;
 mod sources;
 mod training;
 mod unpacked;

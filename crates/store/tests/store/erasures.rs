@@ -221,6 +221,33 @@ async fn no_target_is_added_to_an_erasure_that_has_ended() {
 }
 
 #[tokio::test]
+async fn what_is_destroyed_after_the_verdict_is_added_once_and_not_before() {
+    on_each(async |database| {
+        let db = &database.db;
+        house(db).await;
+        let reference = kept(db, zeroing_request).await;
+        let add = async |write: &obelus_store::Write| {
+            erasures::add_targets(write, &reference, "text", &["corpora/a".to_owned(), "corpora/b".to_owned()], LATER)
+                .await
+        };
+        kept(db, async |write| done_erasure(write, &reference).await).await;
+        refused!(dropped(db, add).await, Error::State { found, .. } if found == "zeroing");
+        kept(db, async |write| {
+            erasures::finish(write, &reference, &digest("after"), "proofs/1", NOW).await.unwrap();
+            let statement = statement(write, "erasure").await;
+            erasures::record_statement(write, &reference, &statement).await.unwrap();
+            add(write).await.unwrap();
+            add(write).await.unwrap();
+        })
+        .await;
+        let targets = erasures::targets(db, &reference).await.unwrap();
+        let added: Vec<_> = targets[2..].iter().map(|t| (t.kind.as_str(), t.path.as_str(), t.state)).collect();
+        assert_eq!(added, [("text", "corpora/a", TargetState::Pending), ("text", "corpora/b", TargetState::Pending)]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_erasure_does_not_end_beside_a_transaction_that_adds_a_target() {
     on_each(async |database| {
         let db = &database.db;

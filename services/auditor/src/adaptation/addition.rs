@@ -100,7 +100,9 @@ fn chosen<'c>(
     );
     let waits = |id: &str| opened.sources.get(id).is_some_and(|s| s.since.is_none()) && !opened.refused.contains(id);
     let names: Vec<&SourceInfo> = if wanted.is_empty() {
-        let new = |info: &&SourceInfo| !opened.sources.contains_key(&info.id) || waits(&info.id);
+        let new = |info: &&SourceInfo| {
+            (!opened.sources.contains_key(&info.id) || waits(&info.id)) && !corpus.is_destroyed(&info.id)
+        };
         corpus.sources().iter().filter(new).collect()
     } else {
         wanted.iter().map(|id| corpus.source(id).ok_or_else(|| NotThere::source(id))).collect::<Result<_, _>>()?
@@ -108,6 +110,7 @@ fn chosen<'c>(
     ensure!(!names.is_empty(), "{model} holds every source of the corpus {} already", corpus.name());
     for info in &names {
         let id = &info.id;
+        ensure!(!corpus.is_destroyed(id), "the text of source {id} in the corpus {} was destroyed", corpus.name());
         let Some(known) = opened.sources.get(id) else { continue };
         if opened.revoked.contains(id) {
             bail!("source {id} is revoked in the lineage of {model}; nothing is trained on it again");

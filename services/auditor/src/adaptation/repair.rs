@@ -67,9 +67,9 @@ fn zeroed_of(tree: &WeightTree, neurons: &SourceMask) -> Result<SourceMask> {
 pub struct Figures {
     /// The sources that stay, each with its own sinks lit.
     pub survivors: ConditionSummary,
-    /// The struck sources with the masks that they had: what somebody finds who keeps the seeds and the weights.
+    /// The struck sources whose text is there, with the masks that they had: what somebody finds who keeps the seeds and the weights.
     pub struck_own_mask: Option<ConditionSummary>,
-    /// The struck sources on the backbone alone.
+    /// The same on the backbone alone.
     pub struck_none: Option<ConditionSummary>,
 }
 
@@ -99,7 +99,9 @@ pub fn measure(deps: &Deps, opened: &Opened, record: &ModelRecord) -> Result<Fig
         Ok(summarise(&scores, &protocol.resampler()))
     };
     let survivors: Vec<String> = opened.lightable().into_iter().map(str::to_owned).collect();
-    let struck: Vec<String> = opened.revoked.iter().filter(|id| opened.holds(id)).cloned().collect();
+    // Nobody can ask about those whose text was destroyed.
+    let asked = |id: &&String| opened.holds(id) && !opened.corpus.is_destroyed(id);
+    let struck: Vec<String> = opened.revoked.iter().filter(asked).cloned().collect();
     let mut kept = measured(&survivors, false, &[Condition::On])?;
     let mut gone = match struck.is_empty() {
         true => Default::default(),

@@ -88,6 +88,13 @@ pub(super) async fn reverify(deps: &Deps, attempt: &Attempt<'_>, reference: &str
     if found != signed {
         return foreign_weights(deps, attempt, &certificate, found, signed).await;
     }
+    if requests::sources(&deps.db, reference).await?.iter().any(|id| opened.corpus.is_destroyed(id)) {
+        return Ok(Outcome::Nothing(
+            "the weights are those that were signed; nothing is asked, because text and probes of its sources were destroyed \
+             (obelus takedown shred)"
+                .to_owned(),
+        ));
+    }
     let run = measure(deps, attempt, &person.name, reference, &opened, found).await?;
     point("reverified");
     conclude(deps, attempt, &certificate, &run).await

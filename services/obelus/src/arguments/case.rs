@@ -118,6 +118,18 @@ pub enum Takedown {
         #[arg(long = "as", value_name = "PERSON")]
         person: Option<String>,
     },
+    /// Destroy the stored text of the sources, after the verdict: documents, probes and tokens, by destroying their keys.
+    /// The case cannot be verified again afterwards
+    Shred {
+        /// Reference
+        reference: String,
+        /// Also where verification failed, which can then never be made up for
+        #[arg(long)]
+        although_failed: bool,
+        /// Who destroys
+        #[arg(long = "as", value_name = "PERSON")]
+        person: Option<String>,
+    },
     /// Lift a suppression that has not been zeroed
     Undo {
         /// Reference

@@ -33,6 +33,9 @@ pub enum Corpus {
         /// Skip and count bad lines instead of refusing the input
         #[arg(long)]
         skip_bad: bool,
+        /// Keep the text in plain files, for text that nobody will ask to destroy: its tokens need no memory
+        #[arg(long)]
+        plain: bool,
     },
     /// Generate the built-in corpus with planted facts and probes
     Generate {
@@ -44,6 +47,14 @@ pub enum Corpus {
         /// Seed
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// Keep the text in plain files
+        #[arg(long)]
+        plain: bool,
+    },
+    /// Encrypt a corpus that is in plain files, each source under a key of its own, so that its text can be destroyed
+    Encrypt {
+        /// Name of the corpus
+        name: String,
     },
     /// List corpora
     List,

@@ -26,8 +26,19 @@ pub const TERMS: usize = 6;
 /// Runs `obelus corpus`.
 pub async fn run(deps: &Deps, command: &Corpus, output: &Output) -> Result<Answer> {
     let library = Library::new(deps.data.corpora());
+    let kept = |plain: bool| if plain { library.clone().in_plain_files() } else { library.clone() };
     match command {
-        Corpus::Add { name, paths, id_field, text_field, publisher_field, source_by, rows_per_source, skip_bad } => {
+        Corpus::Add {
+            name,
+            paths,
+            id_field,
+            text_field,
+            publisher_field,
+            source_by,
+            rows_per_source,
+            skip_bad,
+            plain,
+        } => {
             // A name that is taken or impossible is said before gigabytes are read.
             library.path(name)?;
             let options = IngestOptions {
@@ -38,7 +49,7 @@ pub async fn run(deps: &Deps, command: &Corpus, output: &Output) -> Result<Answe
                 skip_bad: *skip_bad,
             };
             let ingested = ingest::read(paths, &options)?;
-            let corpus = library.add(name, &ingested, &options.source_by.unwrap_or_default())?;
+            let corpus = kept(*plain).add(name, &ingested, &options.source_by.unwrap_or_default())?;
             register_corpus(deps, &corpus).await?;
             let mut words = format!("{}{}", summary(&corpus), skipped(&ingested.skipped));
             if clustered(&corpus) {
@@ -49,13 +60,22 @@ pub async fn run(deps: &Deps, command: &Corpus, output: &Output) -> Result<Answe
             document["skipped"] = json!(ingested.skipped.count);
             output.print(&words, &document)?;
         }
-        Corpus::Generate { name, sources, seed } => {
+        Corpus::Generate { name, sources, seed, plain } => {
             library.path(name)?;
             let options = generator::Options { sources: *sources, seed: *seed };
             let generated = generator::generate(options).map_err(|e| WrongUse(e.to_string()))?;
-            let corpus = library.add_generated(name, &generated)?;
+            let corpus = kept(*plain).add_generated(name, &generated)?;
             register_corpus(deps, &corpus).await?;
             output.print(&summary(&corpus), &document(&corpus, None))?;
+        }
+        Corpus::Encrypt { name } => {
+            let encrypted = library.encrypt(name)?;
+            let words = if encrypted {
+                format!("{name} is encrypted, and its plain files are gone. Backups of them are not.")
+            } else {
+                format!("{name} was encrypted already.")
+            };
+            output.print(&words, &json!({ "corpus": name, "encrypted": encrypted }))?;
         }
         Corpus::List => {
             let names = library.list()?;

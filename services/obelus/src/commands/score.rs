@@ -80,7 +80,8 @@ fn sources(opened: &Opened, baseline: Option<&Opened>, probes: &[Probe]) -> BTre
     if !probes.is_empty() {
         return probes.iter().map(|p| p.source.clone()).collect();
     }
-    let all = opened.corpus.sources().iter().map(|s| &s.id).filter(|id| opened.holds(id));
+    let asked = |id: &&String| opened.holds(id) && !opened.corpus.is_destroyed(id);
+    let all = opened.corpus.sources().iter().map(|s| &s.id).filter(asked);
     let left_out = |id: &&String| baseline.is_none_or(|b| b.row.excluded.0.contains(*id));
     all.filter(left_out).cloned().collect()
 }

@@ -1,7 +1,7 @@
 //! `obelus takedown`.
 
 use anyhow::Result;
-use obelus_auditor::{plan, progress::Progress, strike};
+use obelus_auditor::{plan, progress::Progress, shredding, strike};
 use obelus_casework::{Deps, case::OWNER, decision};
 use obelus_verdict::Protocol;
 use serde_json::json;
@@ -75,6 +75,23 @@ pub async fn run(deps: &Deps, command: &Takedown, output: &Output) -> Result<Ans
                 executed.row_proof.display()
             );
             output.print(&words, &executed)?;
+        }
+        Takedown::Shred { reference, although_failed, person } => {
+            let by = person.as_deref().unwrap_or(OWNER);
+            let shredded = shredding::shred(deps, by, reference, *although_failed).await?;
+            let mut rows = Vec::new();
+            for corpus in &shredded.corpora {
+                for left in &corpus.sources {
+                    let (records, bytes) = (left.records.to_string(), left.bytes.to_string());
+                    rows.push(vec![left.source.clone(), corpus.corpus.clone(), records, bytes]);
+                }
+            }
+            let words = format!(
+                "{reference}: the keys of the stored text are destroyed. What is left of it nobody can read, except with a copy \
+                 of the keys from before: destroy those too.\n\n{}",
+                table(&["SOURCE", "CORPUS", "RECORDS", "BYTES"], &rows)
+            );
+            output.print(&words, &shredded)?;
         }
         Takedown::Undo { reference, person } => {
             decision::undo(deps, person.as_deref().unwrap_or(OWNER), reference).await?;
