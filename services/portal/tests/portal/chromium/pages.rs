@@ -4,7 +4,13 @@
 use std::collections::BTreeSet;
 
 use actix_web::http::Method;
-use obelus_casework::{decision, triage};
+use obelus_casework::{
+    decision, notices,
+    orders::{self, Order},
+    sampling::{self, Wanted},
+    triage,
+};
+use obelus_core::Digest;
 use obelus_policy::Rules;
 use obelus_portal::{Route, Token, Who, routes, setup_link};
 use obelus_store::{case_questions::QuestionKind, outbox};
@@ -20,8 +26,19 @@ use crate::{
 };
 
 /// What answers with a file and differs in its address.
-const NOT_PAGES: [&str; 4] =
-    ["/static/{name}", "/c/{id}/files/{name}", "/log-files/tile/{path:.*}", "/r/{reference}/receipt"];
+const NOT_PAGES: [&str; 6] = [
+    "/static/{name}",
+    "/c/{id}/files/{name}",
+    "/log-files/tile/{path:.*}",
+    "/r/{reference}/receipt",
+    "/cases/{reference}/progress",
+    "/audit/sample/{id}/files/{name}",
+];
+
+/// Whether browsers show what a route answers. Programs read the rest.
+fn is_page(route: &Route) -> bool {
+    !NOT_PAGES.contains(&route.path) && !route.path.starts_with("/api/")
+}
 
 /// An address of a route, and whose browser goes there.
 struct Example {
@@ -71,6 +88,10 @@ async fn examples(visitor: &Visitor) -> Vec<Example> {
     add("/cases/{reference}/find", Some(&legal), format!("/cases/{planned}/find"));
     triage::match_sources(work, "rita", &planned, &["a".to_owned(), "b".to_owned()]).await.unwrap();
     add("/cases/{reference}", Some(&legal), format!("/cases/{planned}"));
+    let (_, ordered) = asked(&service).await;
+    orders::place(work, "rita", &ordered, &Order::Plan(None)).await.unwrap();
+    notices::complaint(work, "rita", &ordered, "", "Nobody answers me.").await.unwrap();
+    add("/cases/{reference}", Some(&legal), format!("/cases/{ordered}"));
     let impact = br#"{"neurons_per_layer":[32,30],"survivors":[{"source":"c","lost_fraction":"0.046875"}]}"#;
     plan(house, &planned, impact).await;
     for session in [&legal, &approver, &auditor] {
@@ -80,6 +101,15 @@ async fn examples(visitor: &Visitor) -> Vec<Example> {
     decision::refuse(work, "rita", &refused, "not_rights_holder", "The letters are another's.").await.unwrap();
     let requester: Token = ben.cookies["session"].parse().unwrap();
     add("/r/{reference}", Some(&requester), format!("/r/{refused}"));
+
+    let wanted = Wanted { seed_digest: Digest::sha256("seed"), size: 2, closed: false, from: None, until: None };
+    for seed in [None, Some("seed")] {
+        let sample = sampling::commit(work, "ute", &wanted).await.unwrap().id;
+        if let Some(seed) = seed {
+            sampling::reveal(work, "ute", &sample, seed).await.unwrap();
+        }
+        add("/audit/sample/{id}", Some(&auditor), format!("/audit/sample/{sample}"));
+    }
 
     let admin = session("ana", &["admin"]).await;
     let mut ana = Browser::new(&service).with_session(&admin);
@@ -144,7 +174,7 @@ async fn every_page_is_open_to_everybody_and_fits_a_telephone() {
         visitor.visit(address);
         assert_eq!(visitor.status(), 200, "{address}");
     }
-    for route in routes().iter().filter(|route| route.method == Method::GET && !NOT_PAGES.contains(&route.path)) {
+    for route in routes().iter().filter(|route| route.method == Method::GET && is_page(route)) {
         let missing = "nobody looks at it: add an example of it in this file, or a line to NOT_PAGES";
         assert!(visited.contains(route.path), "{}: {missing}", route.path);
     }
