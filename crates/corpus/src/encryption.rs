@@ -156,7 +156,7 @@ fn plain_files(dir: &Path) -> Result<Vec<(PathBuf, File)>, LibraryError> {
 
 /// Overwrites a file and removes it.
 fn wipe(path: &Path, mut file: File) -> Result<(), LibraryError> {
-    const ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+    static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
     let mut overwrite = || -> io::Result<()> {
         let mut left = file.metadata()?.len();
         while left > 0 {

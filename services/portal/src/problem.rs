@@ -28,7 +28,7 @@ pub(crate) struct Problem {
     /// What is wrong with which field of a body.
     fields: Vec<(&'static str, String)>,
     /// How to ask instead (RFC 6750).
-    challenge: Option<String>,
+    challenge: Option<Box<str>>,
 }
 
 impl Problem {
@@ -73,7 +73,7 @@ impl Problem {
         let detail = "This is for programs with a token. Issue one on the page /settings/tokens, and send it as \
                       `Authorization: Bearer TOKEN`. Cookies count for nothing here.";
         let problem = Self::new(StatusCode::UNAUTHORIZED, "token-needed", "A token is needed", detail);
-        Self { challenge: Some("Bearer realm=\"obelus\"".to_owned()), ..problem }
+        Self { challenge: Some("Bearer realm=\"obelus\"".into()), ..problem }
     }
 
     /// A token that does not count.
@@ -81,7 +81,7 @@ impl Problem {
         let detail = "The token is none of this portal, has expired, was revoked, or its owner's account is disabled. The \
                       page /settings/tokens says which; issue another there.";
         let problem = Self::new(StatusCode::UNAUTHORIZED, "token-not-accepted", "The token is not accepted", detail);
-        Self { challenge: Some("Bearer realm=\"obelus\", error=\"invalid_token\"".to_owned()), ..problem }
+        Self { challenge: Some("Bearer realm=\"obelus\", error=\"invalid_token\"".into()), ..problem }
     }
 
     /// A token that was issued for something else.
@@ -89,7 +89,7 @@ impl Problem {
         let detail = format!("The token was not issued for this: it needs the scope {scope}. Issue one that has it.");
         let problem = Self::new(StatusCode::FORBIDDEN, "scope-needed", "The token is for something else", detail);
         let challenge = format!("Bearer realm=\"obelus\", error=\"insufficient_scope\", scope=\"{scope}\"");
-        Self { challenge: Some(challenge), ..problem }
+        Self { challenge: Some(challenge.into()), ..problem }
     }
 
     /// What a person does who has just entered a password, and no program for them.
@@ -206,7 +206,7 @@ impl Problem {
             answer.insert_header((RETRY_AFTER, seconds));
         }
         if let Some(challenge) = &self.challenge {
-            answer.insert_header((WWW_AUTHENTICATE, challenge.as_str()));
+            answer.insert_header((WWW_AUTHENTICATE, &**challenge));
         }
         if wants_page(request) {
             let page = ProblemPage {

@@ -198,7 +198,10 @@ fn programs_have_addresses_of_their_own_and_take_no_cookie() {
     let pages: Vec<Route> = routes().into_iter().filter(|route| !route.is_api() && route.fresh).collect();
     for page in pages.iter().filter(|route| route.path.starts_with("/cases/")) {
         let same = format!("/api/v1{}", page.path);
-        let route = routes().into_iter().find(|route| route.path == same).unwrap();
+        let Some(route) = routes().into_iter().find(|route| route.path == same) else {
+            assert_eq!(page.path, "/cases/{reference}/execute", "no program does what cannot be undone");
+            continue;
+        };
         let decides = matches!(route.who, Who::ProgramMayInCases(Scope::Decide, _));
         assert!(
             decides && (route.fresh || matches!(page.path.rsplit_once('/').unwrap().1, "refuse" | "undo")),

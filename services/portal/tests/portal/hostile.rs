@@ -2,6 +2,8 @@
 //!
 //! Not here: who may call what.
 
+use std::{collections::BTreeSet, fs, path::Path};
+
 use actix_web::{http::Method, test::TestRequest};
 use obelus_portal::{Route, Scope, api_document, routes};
 use serde_json::{Value, json};
@@ -39,43 +41,36 @@ fn harmless(page: &Page, text: &str) {
     assert_eq!(page.headers.get_all("set-cookie").filter(|c| c.to_str().unwrap().starts_with("session=x")).count(), 0);
 }
 
+/// The names of all fields, as the code of the pages reads them.
+fn fields() -> BTreeSet<String> {
+    let (mut folders, mut names) = (vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")], BTreeSet::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let code = fs::read_to_string(path).unwrap();
+            for reads in [".get(\"", ".all(\"", ".text(\"", ".query(\"", ".take(\"", "field(\""] {
+                let found = code.split(reads).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
+                names.extend(found);
+            }
+        }
+    }
+    for known in ["passage", "question", "sender", "matter", "seed", "scope", "new_password", "source"] {
+        assert!(names.contains(known), "{known} is read in another way: {names:?}");
+    }
+    names
+}
+
 fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
 #[actix_web::test]
 async fn every_field_of_every_form_takes_any_text() {
-    const FIELDS: &[&str] = &[
-        "name",
-        "password",
-        "new_password",
-        "again",
-        "next",
-        "session",
-        "role",
-        "subject",
-        "after",
-        "form_code",
-        "regime",
-        "model",
-        "passage",
-        "statement",
-        "capacity",
-        "authority",
-        "email",
-        "kind",
-        "question",
-        "answer",
-        "sources",
-        "source",
-        "by",
-        "words",
-        "code",
-        "reason",
-        "reasons",
-        "plan",
-        "other",
-    ];
+    let fields = fields();
     on_each(async |database| {
         let house = with_model(database).await;
         let service = house.service().await;
@@ -92,10 +87,11 @@ async fn every_field_of_every_form_takes_any_text() {
                 let path = route.path.replace("{path:.*}", "{path}").replace("{reference}", &reference);
                 let path = path.replace(['{', '}'], "");
                 let page = if route.method == Method::GET {
-                    let query: Vec<String> = FIELDS.iter().map(|field| format!("{field}={}", encoded(text))).collect();
+                    let query: Vec<String> = fields.iter().map(|field| format!("{field}={}", encoded(text))).collect();
                     browser.get(&format!("{path}?{}", query.join("&"))).await
                 } else {
-                    let fields: Vec<_> = FIELDS.iter().filter(|f| **f != "form_code").map(|f| (*f, *text)).collect();
+                    let fields: Vec<_> =
+                        fields.iter().filter(|f| *f != "form_code").map(|f| (f.as_str(), *text)).collect();
                     browser.post(&path, &fields).await
                 };
                 harmless(&page, text);

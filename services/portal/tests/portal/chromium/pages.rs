@@ -102,10 +102,11 @@ async fn examples(visitor: &Visitor) -> Vec<Example> {
     let requester: Token = ben.cookies["session"].parse().unwrap();
     add("/r/{reference}", Some(&requester), format!("/r/{refused}"));
 
-    let wanted = Wanted { seed_digest: Digest::sha256("seed"), size: 2, closed: false, from: None, until: None };
-    for seed in [None, Some("seed")] {
+    for (seed, is_revealed) in [("one", false), ("two", true)] {
+        let seed_digest = Digest::sha256(seed);
+        let wanted = Wanted { seed_digest, size: 2, closed: false, from: None, until: None };
         let sample = sampling::commit(work, "ute", &wanted).await.unwrap().id;
-        if let Some(seed) = seed {
+        if is_revealed {
             sampling::reveal(work, "ute", &sample, seed).await.unwrap();
         }
         add("/audit/sample/{id}", Some(&auditor), format!("/audit/sample/{sample}"));
