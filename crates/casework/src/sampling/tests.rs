@@ -1,5 +1,5 @@
-//! Drawing, against a program in Python that stands in the documentation. Not here: the steps on databases
-//! (`../tests/oversight.rs`).
+//! Drawing, against a program in Python that stands in the documentation. Not here: the steps on databases, which the portal's
+//! tests of oversight take on both.
 
 use std::{fs, process::Command};
 

@@ -67,6 +67,8 @@ async fn examples(visitor: &Visitor) -> Vec<Example> {
     let legal = session("Lea of the legal department", &["legal_reviewer", "intake", "hold_officer"]).await;
     let approver = session("abe", &["legal_approver"]).await;
     let auditor = session("ute", &["auditor"]).await;
+    // Without one there is nobody to give a grant to, and no form.
+    session("Nina of the supervisory authority", &["regulator"]).await;
     let (mut ada, first) = asked(&service).await;
     let requester: Token = ada.cookies["session"].parse().unwrap();
     let entrance = format!("/open/{first}");
