@@ -1,11 +1,13 @@
 //! Decisions about a case: approvals and the window that they open, refusals, withdrawal, restoring, holds, extensions. Not
 //! here: finding out what is meant (`triage.rs`), and what an approved plan does to weights (`obelus-auditor`).
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use obelus_core::Timestamp;
 use obelus_policy::{Action, Regime, RegimeFiles};
 use obelus_store::{
-    Read, Write, approvals, case_events, case_extensions, models, requests,
+    Read, Write, approvals, case_events, case_extensions,
+    case_notices::{self, NoticeKind},
+    models, requests,
     requests::{Request, RequestState, is_reversible, is_suppressed},
     sources,
 };
@@ -86,6 +88,26 @@ pub async fn open_window(deps: &Deps, reference: &str) -> Result<()> {
         Ok(requests::open_window(write, reference, until).await?)
     })
     .await
+}
+
+/// Makes sure that nothing forbids zeroing now: no hold, no open counter-notice, no time for objections that runs. The step
+/// itself asks once more, in its transaction (`requests::begin_zeroing`); this is asked before minutes of work.
+///
+/// # Errors
+/// Says what forbids it, and until when.
+pub async fn unhindered(deps: &Deps, request: &Request) -> Result<()> {
+    let Request { reference, .. } = request;
+    ensure!(
+        request.held_at.is_none(),
+        "{reference} is frozen by a hold: nothing is zeroed until two persons release it"
+    );
+    let objection = case_notices::open(&deps.db, reference, NoticeKind::CounterNotice).await?;
+    ensure!(objection.is_none(), "{reference} has an open counter-notice: nothing is zeroed until it is settled");
+    // One that was approved before there were windows has none yet.
+    if let Some(until) = request.window_until.map(|until| until.0).filter(|until| *until > deps.now()) {
+        bail!("{reference} is in its dispute window until {until}: nothing is zeroed before");
+    }
+    Ok(())
 }
 
 /// When a dispute window that opens now ends, by the files of the day of receipt.

@@ -7,7 +7,7 @@ use obelus_policy::Action;
 use obelus_store::{
     audit, jobs,
     jobs::{Job, JobKind, JobState, NewJob, Ordered},
-    requests::{Request, RequestState, is_reversible},
+    requests::{RequestState, is_reversible},
 };
 use obelus_verdict::Protocol;
 use serde_json::json;
@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::{
     Deps, NotThere,
     case::{existing, permitted},
+    decision::unhindered,
 };
 
 /// The protocols that a takedown can be judged by, where it is planned from a page.
@@ -74,8 +75,12 @@ impl Order {
 pub async fn place(deps: &Deps, by: &str, reference: &str, order: &Order) -> Result<()> {
     let person = permitted(deps, by, order.action(), Some(reference)).await?;
     let now = deps.now();
-    possible(deps, &existing(deps, reference).await?, order)?;
-    let kind = order.kind();
+    let (kind, request) = (order.kind(), existing(deps, reference).await?);
+    ensure!(order.fits(request.state), "{reference} is {}: there is no {} now", request.state, what(kind));
+    // One that has begun must end, whatever came in between.
+    if *order == Order::Execute && request.state != RequestState::Zeroing {
+        unhindered(deps, &request).await?;
+    }
     if let Order::Plan(Some(name)) = order {
         let known = Protocol::SHIPPED.join(", ");
         ensure!(Protocol::shipped(name).is_some(), "there is no protocol {name:?}; there are {known}");
@@ -101,24 +106,6 @@ pub async fn place(deps: &Deps, by: &str, reference: &str, order: &Order) -> Res
     let detail = json!({ "work": kind.to_string(), "argument": argument }).to_string();
     audit::append(&write, now, &person.name, "order", reference, &detail).await?;
     Ok(write.commit().await?)
-}
-
-fn possible(deps: &Deps, request: &Request, order: &Order) -> Result<()> {
-    let Request { reference, state, .. } = request;
-    ensure!(order.fits(*state), "{reference} is {state}: there is no {} now", what(order.kind()));
-    if *order != Order::Execute || *state == RequestState::Zeroing {
-        return Ok(());
-    }
-    ensure!(request.held_at.is_none(), "{reference} is held: nothing is zeroed until two persons release it");
-    // One that was approved before there were windows has none yet.
-    if let Some(until) = request.window_until {
-        ensure!(
-            until.0 <= deps.now(),
-            "{reference} is in its dispute window until {until}: nothing is zeroed before",
-            until = until.0
-        );
-    }
-    Ok(())
 }
 
 /// The work in words.

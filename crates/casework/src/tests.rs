@@ -1,6 +1,7 @@
 //! Cases on both databases, without a model's weights: every step with its entry and its place in the log. Not here: what a
 //! takedown does to a model (the journeys).
 
+mod hindrances;
 mod house;
 mod post;
 
@@ -12,7 +13,6 @@ use obelus_store::{
     case_questions::QuestionKind,
     filings, log as queue,
     models::{self, ModelStatus},
-    outbox::{self, LetterKind},
     requests,
     requests::RequestState,
     sources,
@@ -25,7 +25,6 @@ use self::house::{PEOPLE, house};
 use crate::{
     Deps, case, clocks, decision, exhibits,
     filing::{Filing, Requester},
-    notices,
     step::{Act, take},
     transparency,
     triage::{self, NotGranted},
@@ -56,6 +55,16 @@ async fn plan(deps: &Deps, by: &str, reference: &str, bytes: &[u8]) -> anyhow::R
         Ok(())
     })
     .await
+}
+
+/// A case about one source that two have approved.
+async fn approved(deps: &Deps, regime: &str) -> String {
+    let reference = case::file(deps, "ana", &filed(deps, regime, &["a"])).await.unwrap().reference;
+    plan(deps, "ben", &reference, b"plan").await.unwrap();
+    for person in ["cem", "dee"] {
+        decision::approve(deps, person, &reference).await.unwrap();
+    }
+    reference
 }
 
 /// What the auditor does when somebody executes.
@@ -224,11 +233,7 @@ async fn the_dispute_window_of_the_regime_is_waited_for() {
     for database in databases().await {
         let folder = TempDir::new().unwrap();
         let (deps, clock) = house(&database, &folder).await;
-        let reference = case::file(&deps, "ana", &filed(&deps, "dmca-512", &["a"])).await.unwrap().reference;
-        plan(&deps, "ben", &reference, b"plan").await.unwrap();
-        for person in ["cem", "dee"] {
-            decision::approve(&deps, person, &reference).await.unwrap();
-        }
+        let reference = approved(&deps, "dmca-512").await;
         let until = case::existing(&deps, &reference).await.unwrap().window_until.unwrap().0;
         assert_eq!(until.to_string(), "2026-07-23T00:00:00.000000Z", "14 business days, July 3 observed");
         let early = zero(&deps, "ben", &reference).await.unwrap_err();
@@ -236,65 +241,6 @@ async fn the_dispute_window_of_the_regime_is_waited_for() {
         clock.advance_us(22 * DAY_US);
         zero(&deps, "ben", &reference).await.unwrap();
         assert!(decision::undo(&deps, "ben", &reference).await.is_err(), "there is no way back");
-        assert_chain(&deps, &reference).await;
-    }
-}
-
-#[tokio::test]
-async fn nothing_is_zeroed_while_a_counter_notice_is_open() {
-    for database in databases().await {
-        let folder = TempDir::new().unwrap();
-        let (deps, clock) = house(&database, &folder).await;
-        let reference = case::file(&deps, "ana", &filed(&deps, "dmca-512", &["a"])).await.unwrap().reference;
-        plan(&deps, "ben", &reference, b"plan").await.unwrap();
-        for person in ["cem", "dee"] {
-            decision::approve(&deps, person, &reference).await.unwrap();
-        }
-        let running = async || {
-            let request = case::existing(&deps, &reference).await.unwrap();
-            clocks::of(&deps, &request).await.unwrap().unwrap().running
-        };
-        assert!(running().await.iter().all(|clock| clock.clock != "put_back"));
-        let objects = async |by, sender, words| notices::counter_notice(&deps, by, &reference, sender, words).await;
-        assert!(objects("ana", "Bob", " ").await.unwrap_err().to_string().contains("in words"));
-        assert!(objects("ana", "", "mine").await.unwrap_err().to_string().contains("who sent"));
-        objects("ana", "Bob", "It is <b>mine</b>.").await.unwrap();
-        let clocks = running().await;
-        let put_back = clocks.iter().find(|clock| clock.clock == "put_back").unwrap();
-        assert_eq!(put_back.in_words(), "put_back: not before 2026-07-16, by 2026-07-22", "July 3 is observed");
-        let letters = outbox::of_request(&deps.db, &reference).await.unwrap();
-        assert!(letters.iter().any(|letter| letter.kind == LetterKind::CounterNoticeReceived));
-        clock.advance_us(22 * DAY_US);
-        let refused = zero(&deps, "ben", &reference).await.unwrap_err();
-        assert!(format!("{refused:#}").contains("open counter-notice"), "{refused:#}");
-        assert!(notices::settle(&deps, "ben", &reference, 2, "gone").await.is_err(), "there is one notice");
-        notices::settle(&deps, "ben", &reference, 1, "the claimant has gone to court").await.unwrap();
-        assert!(notices::settle(&deps, "ben", &reference, 1, "again").await.is_err());
-        assert!(running().await.iter().all(|clock| clock.clock != "put_back"), "what is settled is due no more");
-        zero(&deps, "ben", &reference).await.unwrap();
-        assert!(objects("ana", "Bob", "too late").await.unwrap_err().to_string().contains("nothing left"));
-        let steps = assert_chain(&deps, &reference).await;
-        assert_eq!(steps.iter().filter(|step| step.action == "counter_notice").count(), 1);
-    }
-}
-
-#[tokio::test]
-async fn a_complaint_has_its_clock_and_may_follow_a_refusal() {
-    for database in databases().await {
-        let folder = TempDir::new().unwrap();
-        let (deps, _) = house(&database, &folder).await;
-        let reference = case::file(&deps, "ana", &filed(&deps, "uk-gdpr", &["a"])).await.unwrap().reference;
-        decision::refuse(&deps, "ben", &reference, "other", "not ours").await.unwrap();
-        notices::complaint(&deps, "ana", &reference, "", "nobody asked me").await.unwrap();
-        assert!(notices::complaint(&deps, "ana", &reference, "", "still").await.is_err(), "one at a time");
-        let request = case::existing(&deps, &reference).await.unwrap();
-        let running = clocks::of(&deps, &request).await.unwrap().unwrap().running;
-        let clock = running.iter().find(|clock| clock.clock == "acknowledge_complaint").unwrap();
-        assert_eq!(clock.statutory.as_deref(), Some("2026-07-30"), "the day of receipt counts");
-        let letters = outbox::of_request(&deps.db, &reference).await.unwrap();
-        assert!(letters.iter().any(|letter| letter.kind == LetterKind::ComplaintReceived));
-        notices::settle(&deps, "ben", &reference, 1, "answered by letter").await.unwrap();
-        notices::complaint(&deps, "ana", &reference, "", "the answer is no answer").await.unwrap();
         assert_chain(&deps, &reference).await;
     }
 }

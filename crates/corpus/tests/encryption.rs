@@ -1,5 +1,5 @@
 //! Encrypted corpora: read as they were written, opened by their own keys in their own places, and gone with them.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a failed unwrap in a test is the failure report")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report")]
 
 use std::{
     collections::{BTreeMap, HashSet},

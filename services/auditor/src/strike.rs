@@ -68,16 +68,8 @@ pub async fn execute(deps: &Deps, by: &str, reference: &str, progress: &Progress
     match request.state {
         RequestState::ApprovedTwice | RequestState::WindowOpen => {
             let person = case::permitted(deps, by, Action::Execute, Some(reference)).await?;
-            ensure!(
-                request.held_at.is_none(),
-                "request {reference} is frozen by a hold: nothing is zeroed until two persons release it"
-            );
             decision::open_window(deps, reference).await?;
-            let until = case::existing(deps, reference).await?.window_until.context("a window has an end")?.0;
-            ensure!(
-                until <= deps.now(),
-                "request {reference} is in its dispute window until {until}: nothing is zeroed before"
-            );
+            decision::unhindered(deps, &case::existing(deps, reference).await?).await?;
             // One that goes on is waited for; what one that was cut off has left is no copy to be zeroed.
             if adaptations::unfinished(&deps.db, &request.model).await?.is_some() {
                 let _alone = export::lock(deps, &request.model, true)?;
