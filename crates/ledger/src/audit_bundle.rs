@@ -67,8 +67,11 @@ pub enum ArchiveError {
     #[error("{0:?} is no name of a file in an audit bundle")]
     Path(String),
     /// More than any case has.
-    #[error("the archive holds more than {MOST_FILES} files or {MOST_BYTES} bytes")]
+    #[error("the archive would hold more files or bytes than one may")]
     TooLarge,
+    /// An entry that does not come after the one before it.
+    #[error("{0:?} does not come after the entry before it")]
+    Order(String),
     /// Another spelling of the same contents.
     #[error("the archive is not exactly the bytes that its contents give")]
     Spelling,
@@ -133,16 +136,20 @@ pub fn to_zip(files: &Files) -> Result<Vec<u8>, ArchiveError> {
         return Err(ArchiveError::TooLarge);
     }
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Stored)
-        .last_modified_time(DateTime::default())
-        .unix_permissions(0o644);
     for (path, contents) in files {
         check_path(path)?;
-        zip.start_file(path.as_str(), options)?;
+        zip.start_file(path.as_str(), entry_options())?;
         zip.write_all(contents)?;
     }
     Ok(zip.finish()?.into_inner())
+}
+
+/// How every entry is written: not compressed, at the earliest time that ZIP has, with fixed permissions.
+pub(crate) fn entry_options() -> SimpleFileOptions {
+    SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Stored)
+        .last_modified_time(DateTime::default())
+        .unix_permissions(0o644)
 }
 
 /// Opens an archive that is exactly what [`to_zip`] makes of its contents.
@@ -175,7 +182,7 @@ pub fn from_zip(bytes: &[u8]) -> Result<Files, ArchiveError> {
 }
 
 /// Relative, of plain components, readable everywhere.
-fn check_path(path: &str) -> Result<(), ArchiveError> {
+pub(crate) fn check_path(path: &str) -> Result<(), ArchiveError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let component = |part: &str| !part.is_empty() && part.chars().all(plain) && part != "." && part != "..";
     let fits = path.len() <= 200 && path.split('/').all(component);

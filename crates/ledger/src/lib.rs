@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the failure report"))]
 
 pub mod adaptation;
+pub mod archive;
 pub mod audit_bundle;
 pub mod bundle;
 pub mod canonical;
