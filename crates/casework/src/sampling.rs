@@ -26,6 +26,8 @@ use crate::{Deps, NotThere, case::permitted, grants};
 pub const POPULATION: &str = "obelus-population/v1";
 /// The format's name of what was drawn.
 pub const DRAWN: &str = "obelus-sample/v1";
+/// The program that draws a sample again, in Python: it takes the population's file and the seed.
+pub const DRAW: &str = include_str!("sampling/draw.py");
 /// Characters of a seed.
 const MOST_SEED: usize = 200;
 /// Cases in one sample.

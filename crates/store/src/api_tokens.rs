@@ -10,7 +10,7 @@ use sea_orm::{
 
 use crate::{
     column::{Micros, Names, Sha256},
-    database::{Connected, Read, Write},
+    database::{Connected, Read, Write, at_most},
     entities::{
         accounts,
         api_tokens::{ActiveModel, Column, Entity},
@@ -105,6 +105,23 @@ pub async fn used(write: &Write, id: i64, now: Timestamp) -> Result<()> {
 pub async fn of_person(db: &impl Read, person: i64) -> Result<Vec<ApiToken>> {
     let query = Entity::find().filter(Column::Person.eq(person)).order_by_desc(Column::Id);
     Ok(query.all(db.connection()).await?)
+}
+
+/// A token by its number.
+///
+/// # Errors
+/// When the database fails.
+pub async fn get(db: &impl Read, id: i64) -> Result<Option<ApiToken>> {
+    Ok(Entity::find_by_id(id).one(db.connection()).await?)
+}
+
+/// At most `limit` tokens of everybody, the newest first, from the first whose number is less than `before`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn page(db: &impl Read, before: i64, limit: u64) -> Result<Vec<ApiToken>> {
+    let query = Entity::find().filter(Column::Id.lt(before)).order_by_desc(Column::Id);
+    Ok(query.limit(at_most(limit)).all(db.connection()).await?)
 }
 
 /// Takes a token of a person back. False when it was, is another's, or there is none.

@@ -283,11 +283,28 @@ pub async fn cancel(write: &Write, id: i64, why: &str, now: Timestamp) -> Result
 /// # Errors
 /// When the database fails.
 pub async fn newest(db: &impl Read, state: Option<JobState>, limit: u64) -> Result<Vec<Job>> {
-    let mut query = Entity::find();
+    page(db, state, i64::MAX, limit).await
+}
+
+/// At most `limit` jobs, newest first, from the first whose number is less than `before`; of one state, if it is given.
+///
+/// # Errors
+/// When the database fails.
+pub async fn page(db: &impl Read, state: Option<JobState>, before: i64, limit: u64) -> Result<Vec<Job>> {
+    let mut query = Entity::find().filter(Column::Id.lt(before));
     if let Some(state) = state {
         query = query.filter(Column::State.eq(state));
     }
     Ok(query.order_by_desc(Column::Id).limit(at_most(limit)).all(db.connection()).await?)
+}
+
+/// The newest job that a schedule made due.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_schedule(db: &impl Read, schedule: &str) -> Result<Option<Job>> {
+    let query = Entity::find().filter(Column::Schedule.eq(schedule)).order_by_desc(Column::Id);
+    Ok(query.one(db.connection()).await?)
 }
 
 /// Lets a dead job be tried again from the start. A person has looked at it.

@@ -40,6 +40,7 @@ fn the_program_in_the_documentation_draws_the_same() {
     let page = include_str!("../../../../docs/sampling.md");
     let (_, program) = page.split_once("```python\n").unwrap();
     let (program, _) = program.split_once("```").unwrap();
+    assert_eq!(program, DRAW, "the portal and exports show another");
     let folder = TempDir::new().unwrap();
     let (file, script) = (folder.path().join("population.json"), folder.path().join("draw.py"));
     fs::write(&script, program).unwrap();

@@ -1,8 +1,8 @@
 //! What becomes of certificates after they were issued: they are verified again, on a schedule and whenever something
 //! changed that they rest on, and then renewed or suspended; or they end.
 //!
-//! Here: whether one has ended or rests on a key that was revoked. `program.rs` notices other attacks, `schedule.rs`
-//! says when it is due, `worker.rs` does it, `reverification.rs` is the work, `status.rs` tells everybody. The worker also
+//! Here: whether one has ended or rests on a key that was revoked. `program.rs` notices other attacks, `schedules.rs` of
+//! `obelus-casework` says when it is due, `worker.rs` does it, `reverification.rs` is the work, `status.rs` tells everybody. The worker also
 //! trains the retrains that verifications compare with (`baseline.rs`), and does what people order from pages (`ordered.rs`). Not here: the
 //! first verification of a takedown (`verification.rs`).
 
@@ -12,7 +12,6 @@ mod incident;
 mod ordered;
 mod program;
 mod reverification;
-mod schedule;
 mod status;
 mod worker;
 
@@ -27,11 +26,11 @@ use obelus_store::{
 pub use self::{
     baseline::Steps,
     incident::close,
-    schedule::{BadSchedule, What, add, next_due, remove, tick},
     status::{Settled, document, settle, today},
     worker::{Done, Options, Outcome, run},
 };
 pub(crate) use self::{circumstances::Circumstances, reverification::Attempt};
+pub use obelus_casework::schedules::{BadSchedule, What, add, next_due, remove, tick};
 use obelus_casework::{Deps, case::SERVICE, exhibits};
 
 /// Certificates read at once.

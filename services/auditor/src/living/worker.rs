@@ -24,7 +24,7 @@ use tokio_cron_scheduler::{Job as Tick, JobScheduler};
 use super::{
     Settled, baseline, expire, ordered, program,
     reverification::{Attempt, reverify},
-    schedule, settle,
+    settle, tick,
 };
 use crate::{baselines, progress::Progress};
 use obelus_casework::{
@@ -117,7 +117,7 @@ pub async fn run(
     let mut ticker = Ticker::default();
     program::changed(deps).await?;
     loop {
-        schedule::tick(deps).await?;
+        tick(deps).await?;
         point("ticks-made");
         expire(deps).await?;
         baselines::sweep(deps).await?;

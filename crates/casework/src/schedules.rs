@@ -1,5 +1,5 @@
 //! When certificates are due to be verified again: cron expressions with seconds, in UTC. Every time that is due is one
-//! job, by whichever process notices it. Not here: doing it (`worker.rs`).
+//! job, by whichever process notices it. Not here: doing it (`living/` of `obelus-auditor`).
 //!
 //! Of times that were missed because nobody ran the schedule, the latest alone is made up for: a verification says what
 //! holds now, and repeating it for every missed week would say the same again. The job notes how many there were.
@@ -20,7 +20,7 @@ use obelus_store::{
 use obelus_verdict::Protocol;
 use serde_json::json;
 
-use obelus_casework::{Deps, NotThere, case};
+use crate::{Deps, NotThere, case};
 
 /// Most missed times that are counted; there may be millions.
 const MOST_COUNTED: usize = 1000;
@@ -99,7 +99,7 @@ pub async fn add(deps: &Deps, by: &str, what: &What, cron: Option<&str>) -> Resu
         }
         What::Model(model) => {
             models::get(&deps.db, model).await?.ok_or_else(|| NotThere::model(model))?;
-            Protocol::parse(crate::plan::standard()?)?
+            Protocol::parse(Protocol::shipped("standard").context("the standard protocol ships with the program")?)?
         }
     };
     let (cron, from) = match (cron, protocol.schedule) {
