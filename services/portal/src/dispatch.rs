@@ -29,7 +29,9 @@ use crate::{
     form::Fields,
     metric,
     page::Layout,
-    permission::{GRANT_ACCESS, MANAGE_PEOPLE, READ_AUDIT, READ_CASE, SAMPLE_CASES},
+    permission::{
+        GRANT_ACCESS, MANAGE_KEYS, MANAGE_PEOPLE, MANAGE_SETTINGS, READ_AUDIT, READ_CASE, SAMPLE_CASES, SCHEDULE,
+    },
     problem::{Problem, wants_page},
     route::{Answer, Handler, Page, Route, Who},
     state::Portal,
@@ -147,6 +149,7 @@ fn layout(portal: &Portal, caller: &Caller, browser: &Token, title: &str) -> Res
         layout.may_read_cases = may_in_cases(READ_CASE);
         layout.may_sample = may(SAMPLE_CASES);
         layout.may_grant = may(GRANT_ACCESS);
+        layout.may_set = [MANAGE_SETTINGS, SCHEDULE, MANAGE_KEYS].into_iter().any(may);
         layout.code = forgery::code(browser)?;
     }
     Ok(layout)
@@ -227,7 +230,8 @@ async fn answer(portal: &Arc<Portal>, route: &Route, request: HttpRequest, body:
         Handler::Api(done, _) => return done(api::admit(portal, route, request, body).await?).await,
     };
     let settings = &portal.deps.settings;
-    if route.is_unsafe() && !matches!(route.who, Who::SignedIn | Who::May(_) | Who::MayInCases(_)) {
+    if route.is_unsafe() && !matches!(route.who, Who::SignedIn | Who::May(_) | Who::MayEither(..) | Who::MayInCases(_))
+    {
         let allowed = portal.limits.allow_address(address(&request, settings.proxy));
         allowed.then_some(()).ok_or_else(Problem::too_often)?;
     }
@@ -285,11 +289,19 @@ fn permit(portal: &Portal, route: &Route, request: &HttpRequest, caller: &Caller
             let permitted = portal.permissions.permit(person, action, portal.deps.work.clock.now());
             permitted.map_err(|refusal| Problem::forbidden(format!("{refusal}.")))?;
         }
+        (Who::MayEither(one, other), Caller::Person(person)) => {
+            let permitted = |action| portal.permissions.permit(person, action, portal.deps.work.clock.now());
+            permitted(one)
+                .or_else(|_| permitted(other))
+                .map_err(|refusal| Problem::forbidden(format!("{refusal}.")))?;
+        }
         (Who::MayInCases(action), Caller::Person(person)) => {
             let permitted = portal.permissions.permit_in_cases(person, action, portal.deps.work.clock.now());
             permitted.map_err(|refusal| Problem::forbidden(format!("{refusal}.")))?;
         }
-        (Who::SignedIn | Who::May(_) | Who::MayInCases(_), _) => return Err(Problem::not_signed_in()),
+        (Who::SignedIn | Who::May(_) | Who::MayEither(..) | Who::MayInCases(_), _) => {
+            return Err(Problem::not_signed_in());
+        }
         // A browser is no program, whoever uses it.
         (Who::Program | Who::ProgramMay(..) | Who::ProgramMayInCases(..), _) => return Err(Problem::no_token()),
     }

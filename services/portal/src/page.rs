@@ -27,6 +27,8 @@ pub(crate) struct Layout {
     pub(crate) may_read_cases: bool,
     pub(crate) may_sample: bool,
     pub(crate) may_grant: bool,
+    /// Whether there is something for them under Settings besides what is their own.
+    pub(crate) may_set: bool,
     /// The address of its script. The page says all without it.
     pub(crate) script: Option<String>,
 }
@@ -45,6 +47,7 @@ impl Layout {
             may_read_cases: false,
             may_sample: false,
             may_grant: false,
+            may_set: false,
             script: None,
         }
     }
@@ -79,6 +82,21 @@ pub(crate) fn time(time: Timestamp) -> String {
 pub(crate) fn day(text: &str) -> String {
     let day: Result<jiff::civil::Date, _> = text.parse();
     day.map_or_else(|_| text.to_owned(), |day| day.strftime("%-d %B %Y").to_string())
+}
+
+/// A day for people and for programs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Day {
+    /// Such as `2026-11-22`.
+    pub(crate) iso: String,
+    /// Such as `22 November 2026`.
+    pub(crate) shown: String,
+}
+
+impl Day {
+    pub(crate) fn of(text: &str) -> Self {
+        Self { iso: text.to_owned(), shown: day(text) }
+    }
 }
 
 #[cfg(test)]

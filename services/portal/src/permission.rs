@@ -13,6 +13,12 @@ pub(crate) const MANAGE_PEOPLE: Action = Action::ManagePeople;
 pub(crate) const READ_CASE: Action = Action::ReadCase;
 /// To let regulators look at cases.
 pub(crate) const GRANT_ACCESS: Action = Action::GrantAccess;
+/// To keep the machine running.
+pub(crate) const MANAGE_SETTINGS: Action = Action::ManageSettings;
+/// To say when certificates are verified again.
+pub(crate) const SCHEDULE: Action = Action::Schedule;
+/// To replace keys, and to take the trust from them.
+pub(crate) const MANAGE_KEYS: Action = Action::ManageKeys;
 /// To draw cases at random.
 pub(crate) const SAMPLE_CASES: Action = Action::SampleCases;
 

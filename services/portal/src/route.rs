@@ -28,6 +28,8 @@ pub enum Who {
     SignedIn,
     /// Whoever the rules permit an act that is about no case.
     May(Action),
+    /// Whoever the rules permit one of two such acts.
+    MayEither(Action, Action),
     /// Whoever the rules permit an act in a case in which nothing has happened yet, be it one of those that a grant names. On
     /// the case itself it is asked again.
     MayInCases(Action),

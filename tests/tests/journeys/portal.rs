@@ -6,18 +6,22 @@ use std::{
     time::{Duration, Instant},
 };
 
+use obelus_core::{Clock as _, Digest, SystemClock, Timestamp};
+use obelus_testkit::outsiders::{Folder, program, said};
+
 use crate::{
     installation::{Installation, MODEL},
     server::{PATIENCE, Server, Visitor, free_port, path_of},
 };
 
 /// Those who work here, and their roles.
-const PEOPLE: [(&str, &[&str]); 5] = [
+const PEOPLE: [(&str, &[&str]); 6] = [
     ("rita", &["legal_reviewer", "intake"]),
     ("ada", &["legal_approver"]),
     ("bob", &["legal_approver"]),
     ("eve", &["executor"]),
     ("zoe", &["auditor"]),
+    ("dora", &["regulator"]),
 ];
 
 /// What follows `mark` up to the next quotation mark or `<`.
@@ -77,7 +81,7 @@ fn a_source_is_struck_by_pages_alone_and_a_server_that_is_killed_goes_on() {
     let port = free_port();
     let server = Server::start_on(&here, port);
     let mut people = staff(&server);
-    let [rita, ada, bob, eve, zoe] = &mut people[..] else { panic!("five were invited") };
+    let [rita, ada, bob, eve, zoe, dora] = &mut people[..] else { panic!("six were invited") };
 
     // Somebody asks without an account and follows it by the link that they are sent.
     let mut asker = Visitor::new();
@@ -166,5 +170,74 @@ fn a_source_is_struck_by_pages_alone_and_a_server_that_is_killed_goes_on() {
         assert!(trail.contains(act), "{act}: {trail}");
     }
     assert!(!zoe.get(&server, &case).contains("Lovelace"), "an auditor reads no personal data");
+
+    // An authority is let in, takes the case along, and checks it without this server.
+    assert_eq!(dora.status(&server, &format!("{case}/export")), 403, "before a grant");
+    let now = SystemClock.now().as_micros();
+    let day = |later: i64| Timestamp::from_micros(now + later * 86_400_000_000).to_string()[..10].to_owned();
+    let (from, until) = (day(0), day(1));
+    ada.get(&server, "/settings/grants/new");
+    let grant = [("person", "dora"), ("matter", "File 7"), ("from", &from), ("until", &until), ("draws", "1")];
+    let grant: Vec<(&str, &str)> = grant.into_iter().chain([("cases", reference.as_str())]).collect();
+    assert_eq!(ada.post(&server, "/settings/grants/new", &grant), "/settings/grants");
+    let archive = here.file("case.zip", dora.download(&server, &format!("{case}/export")));
+    check_export(&here, &archive, &reference, &certificate);
+
+    // So is what they draw without anybody choosing it.
+    let seed = "5eed".repeat(16);
+    dora.get(&server, "/audit/sample");
+    let commitment = [("size", "1"), ("seed_digest", &Digest::sha256(&seed).to_string())];
+    let sample = dora.post(&server, "/audit/sample", &commitment);
+    dora.get(&server, &sample);
+    dora.post(&server, &format!("{sample}/reveal"), &[("seed", &seed)]);
+    let archive = here.file("sample.zip", dora.download(&server, &format!("{sample}/export")));
+    check_export(&here, &archive, &reference, &certificate);
+    assert!(zoe.get(&server, &format!("/audit/access?subject={reference}")).contains("hand out"));
     server.stop();
+}
+
+/// Unpacks an export with tools of others, and checks what is signed in it with nothing but the keys.
+fn check_export(here: &Installation, archive: &str, reference: &str, certificate: &str) {
+    let Some(mut unzip) = program("unzip", "-v") else { return };
+    let tested = unzip.arg("-tq").arg(archive).output().unwrap();
+    assert!(tested.status.success(), "{}", said(&tested));
+    let folder = Folder::new("export");
+    let output =
+        program("unzip", "-v").unwrap().arg("-q").arg(archive).arg("-d").arg(folder.path("")).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let sums = || {
+        let mut sums = program("sha256sum", "--version").unwrap();
+        sums.args(["--check", "--strict", "--quiet", "SHA256SUMS"]).current_dir(folder.path("")).output().unwrap()
+    };
+    assert!(sums().status.success(), "{}", said(&sums()));
+    let own = folder.path(&format!("cases/{reference}"));
+    for end in [".json", ".evidence.json", ".rowproof.json", ".tlog-proof", ".pdf"] {
+        let name = format!("{certificate}{end}");
+        let handed_out = fs::read(here.path(&name)).unwrap();
+        assert!(fs::read(own.join("certificates").join(&name)).unwrap() == handed_out, "{name}");
+    }
+    let mut signed = vec![own.join(format!("certificates/{certificate}.json")), own.join("receipt.json")];
+    let steps = fs::read_dir(own.join("steps")).unwrap().map(|entry| entry.unwrap().path());
+    signed.extend(steps);
+    signed.sort();
+    assert!(signed.len() > 10, "{signed:?}");
+    for file in &signed {
+        let report = here.run(&["verify", file.to_str().unwrap(), "--trust", &here.trust()]).json(0);
+        assert_eq!(report["ok"], true, "{}: {report}", file.display());
+    }
+    // The chain of steps, by the script that the export's own README gives.
+    let readme = fs::read_to_string(folder.path("README.txt")).unwrap();
+    let script = readme.split("<<'END'\n").nth(1).unwrap().split("END\n").next().unwrap();
+    if let Some(mut python) = program("python3", "--version") {
+        let steps: Vec<_> =
+            signed.iter().filter(|path| path.parent().is_some_and(|of| of.ends_with("steps"))).collect();
+        let output = python.args(["-c", script]).args(&steps).output().unwrap();
+        assert!(output.status.success() && said(&output).lines().count() == steps.len(), "{}", said(&output));
+    }
+    // One changed bit shows.
+    let path = own.join("receipt.json");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[30] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    assert!(!sums().status.success());
 }

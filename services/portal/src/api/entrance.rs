@@ -108,7 +108,7 @@ pub(crate) async fn admit(
             Some(program)
         }
         // They take a cookie, and none counts here.
-        Who::Requester | Who::SignedIn | Who::May(_) | Who::MayInCases(_) | Who::Monitor => {
+        Who::Requester | Who::SignedIn | Who::May(_) | Who::MayEither(..) | Who::MayInCases(_) | Who::Monitor => {
             return Err(Problem::no_token());
         }
     };

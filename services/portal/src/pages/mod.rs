@@ -2,10 +2,12 @@
 //! them is in `page.rs`.
 
 pub(crate) mod account;
+pub(crate) mod all_tokens;
 pub(crate) mod audit;
 pub(crate) mod cases;
 pub(crate) mod certificates;
 pub(crate) mod chosen_password;
+pub(crate) mod exports;
 pub(crate) mod grants;
 pub(crate) mod home;
 pub(crate) mod log;
@@ -14,6 +16,7 @@ pub(crate) mod people;
 pub(crate) mod requests;
 pub(crate) mod samples;
 pub(crate) mod sessions;
+pub(crate) mod settings;
 pub(crate) mod setup;
 pub(crate) mod sign_in;
 pub(crate) mod step_up;

@@ -65,6 +65,8 @@ struct SamplePage {
     /// Until when what was drawn can be read, for whom a grant shows it.
     readable_until: Option<String>,
     drawn: Vec<Drawn>,
+    /// The program that draws it again.
+    draw: &'static str,
     is_own: bool,
 }
 
@@ -190,6 +192,7 @@ async fn sample_page(call: &Call, sample: Sample, errors: FieldErrors) -> Result
         seed: sample.seed.as_deref().map(Shown::new),
         readable_until: grant.map(|grant| page::time(grant.ends_at.0)),
         drawn: drawn.collect(),
+        draw: sampling::DRAW.trim_end(),
         is_own: sample.person == person.id,
     })
 }

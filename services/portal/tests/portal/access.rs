@@ -32,6 +32,9 @@ fn expected(route: &Route, role: Option<&str>, stale: bool) -> Fate {
         (Who::Requester, _) | (_, None) => Fate::NotSignedIn,
         (Who::Program | Who::ProgramMay(..) | Who::ProgramMayInCases(..), _) => Fate::NotSignedIn,
         (Who::May(action), Some(role)) if !permitted(action, role, None) => Fate::NotPermitted,
+        (Who::MayEither(one, other), Some(role)) if !permitted(one, role, None) && !permitted(other, role, None) => {
+            Fate::NotPermitted
+        }
         (Who::MayInCases(action), Some(role)) if !permitted(action, role, Some(&EMPTY)) => Fate::NotPermitted,
         (_, Some(_)) if route.fresh && stale => Fate::PasswordNeeded,
         (_, Some(_)) => Fate::LetThrough,

@@ -23,6 +23,8 @@ pub struct Page {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: String,
+    /// The same where it is no text.
+    pub bytes: Vec<u8>,
 }
 
 impl Page {
@@ -176,7 +178,8 @@ where
         }
         let response = self.service.call(request.to_request()).await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = String::from_utf8_lossy(&read_body(response).await).into_owned();
+        let bytes = read_body(response).await.to_vec();
+        let body = String::from_utf8_lossy(&bytes).into_owned();
         for cookie in headers.get_all(SET_COOKIE) {
             let cookie = Cookie::parse(cookie.to_str().unwrap()).unwrap();
             if cookie.max_age().is_some_and(|age| age.is_zero()) {
@@ -185,7 +188,7 @@ where
                 self.cookies.insert(cookie.name().to_owned(), cookie.value().to_owned());
             }
         }
-        let page = Page { status, headers, body };
+        let page = Page { status, headers, body, bytes };
         if let Some(code) = page.code() {
             self.code = code.to_owned();
         }

@@ -48,7 +48,7 @@ async fn a_token_is_shown_once_works_and_is_taken_back() {
         let id = persons::named(&house.deps.work.db, "ana").await.unwrap().unwrap().id;
         let own = api_tokens::of_person(&house.deps.work.db, id).await.unwrap();
         let revoke = format!("/settings/tokens/{}/revoke", own[0].id);
-        // Nobody else takes it back.
+        // Among one's own nobody else's is listed, or taken back.
         let eve = house.person("eve", &["admin"]).await;
         let mut eves = Browser::new(&service).with_session(&house.session(eve).await);
         eves.get("/settings/tokens").await.is(200).never_says("queue");
@@ -85,6 +85,44 @@ async fn issuing_takes_a_password_that_was_just_entered() {
             .leads_to("/settings/tokens/new");
         ana.get("/settings/tokens/new").await.is(200);
         ana.post("/settings/tokens/new", &fields).await.is(200).says("Copy the token now");
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn an_admin_sees_whose_tokens_there_are_and_takes_one_back() {
+    on_each(async |database| {
+        let house = House::on(database).await;
+        let service = house.service().await;
+        let mut ana = set_up(&house, &service).await;
+        let ina = house.person("ina", &["intake"]).await;
+        let (token, other) = (house.token(ina, &[Scope::Read]).await, house.token(ina, &[Scope::File]).await);
+        let mut program = Browser::with_token(&service, &token);
+        program.get("/api/v1/me").await.is(200);
+        let page = ana.get("/settings/people/tokens").await.is(200).says("<bdi>ina</bdi>").says("read").says("never");
+        page.never_says(&token.reveal()).never_says(&token.hash().to_string());
+        let own = api_tokens::of_person(&house.deps.work.db, ina).await.unwrap();
+        let id = own.iter().find(|row| row.token_hash.0 == token.hash()).unwrap().id;
+        let revoke = format!("/settings/people/tokens/{id}/revoke");
+        let mut inas = Browser::new(&service).with_session(&house.session(ina).await);
+        inas.get("/settings/tokens").await.is(200);
+        assert_eq!(inas.get("/settings/people/tokens").await.status, 403);
+        assert_eq!(inas.post(&revoke, &[]).await.status, 403);
+        program.get("/api/v1/me").await.is(200);
+        ana.post(&revoke, &[]).await.leads_to("/settings/people/tokens");
+        assert_eq!(program.get("/api/v1/me").await.is(401).problem(), "token-not-accepted");
+        Browser::with_token(&service, &other).get("/api/v1/me").await.is(200);
+        ana.get("/settings/people/tokens").await.is(200).says("Revoked");
+        ana.post(&revoke, &[]).await.leads_to("/settings/people/tokens");
+        ana.post("/settings/people/tokens/999999/revoke", &[]).await.is(404);
+        let events = audit::page(&house.deps.work.db, Some("ina"), 0, 20).await.unwrap();
+        let ended: Vec<_> = events.iter().filter(|event| event.action == "revoke_token").collect();
+        assert_eq!(ended.len(), 1);
+        assert_eq!(ended[0].actor, "ana");
+        assert_eq!(ended[0].detail, format!("{{\"token\":{id},\"name\":\"a program\"}}"));
+        // It takes a password that was just entered.
+        house.pass_minutes(11);
+        assert!(ana.post(&revoke, &[]).await.header("location").starts_with("/step-up"));
     })
     .await;
 }

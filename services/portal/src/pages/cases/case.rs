@@ -19,6 +19,7 @@ use obelus_store::{
 use serde::Deserialize;
 
 use super::{
+    clock::Clock,
     look,
     work::{Target, Work, of_case, targets},
 };
@@ -46,7 +47,7 @@ struct CasePage {
     regime: Shown,
     received: String,
     window: Option<String>,
-    clocks: Vec<String>,
+    clocks: Vec<Clock>,
     asked: Option<Asked>,
     sources: Vec<Source>,
     questions: Vec<Question>,
@@ -60,6 +61,8 @@ struct CasePage {
     work: Vec<Work>,
     targets: Vec<Target>,
     may: May,
+    /// Whether the reader may take an export along.
+    may_export: bool,
 }
 
 /// What was filed, for those who may read personal data.
@@ -186,7 +189,7 @@ pub(crate) async fn show(call: Call) -> Answer {
         regime: Shown::new(regime.as_ref().map_or(&request.regime, |regime| &regime.title)),
         received: page::time(request.received_at.0),
         window: request.window_until.map(|until| page::time(until.0)),
-        clocks: clocks.iter().map(clocks::Running::in_words).collect(),
+        clocks: clocks.iter().map(Clock::of).collect(),
         asked: if personal { asked(&call, &reference).await? } else { None },
         sources: sources(&call, &reference).await?,
         questions: questions(&call, &reference, personal).await?,
@@ -200,6 +203,7 @@ pub(crate) async fn show(call: Call) -> Answer {
         targets: targets(work, &reference).await?,
         work: under_way,
         may: may(&call, &request, is_live).await?,
+        may_export: permitted(&call, &request, Action::HandOut).await?,
     };
     let mut answer = call.show(&page)?;
     if is_live {

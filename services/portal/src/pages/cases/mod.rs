@@ -3,6 +3,7 @@
 
 mod acts;
 mod case;
+mod clock;
 mod find;
 mod work;
 
@@ -20,7 +21,7 @@ pub(crate) use work::{execute, plan, progress, verify};
 
 use crate::{
     dispatch::Call,
-    page::{self, Layout},
+    page::{self, Day, Layout},
     permission::READ_CASE,
     problem::Problem,
     route::Answer,
@@ -47,7 +48,7 @@ struct Line {
     /// The day that is safe on every reading, of the clock that ends first.
     due: Option<String>,
     /// The same for people.
-    day: Option<String>,
+    day: Option<Day>,
     is_held: bool,
 }
 
@@ -71,7 +72,7 @@ pub(crate) async fn list(call: Call) -> Answer {
             look: look(&request),
             model: Shown::new(&request.model),
             received: page::time(request.received_at.0),
-            day: due.as_deref().map(page::day),
+            day: due.as_deref().map(Day::of),
             due,
             is_held: request.held_at.is_some(),
         };

@@ -26,13 +26,15 @@ use crate::{
 };
 
 /// What answers with a file and differs in its address.
-const NOT_PAGES: [&str; 6] = [
+const NOT_PAGES: [&str; 8] = [
     "/static/{name}",
     "/c/{id}/files/{name}",
     "/log-files/tile/{path:.*}",
     "/r/{reference}/receipt",
     "/cases/{reference}/progress",
     "/audit/sample/{id}/files/{name}",
+    "/audit/sample/{id}/export",
+    "/cases/{reference}/export",
 ];
 
 /// Whether browsers show what a route answers. Programs read the rest.
@@ -130,6 +132,7 @@ async fn let_through(visitor: &Visitor, route: &Route) -> Option<Token> {
     let rules = Rules::shipped().unwrap();
     let may = |role: &&str| match route.who {
         Who::May(action) => permitted(action, role, None),
+        Who::MayEither(one, other) => permitted(one, role, None) || permitted(other, role, None),
         Who::MayInCases(action) => permitted(action, role, Some(&EMPTY)),
         _ => true,
     };
