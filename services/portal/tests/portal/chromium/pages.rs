@@ -8,11 +8,12 @@ use obelus_casework::{
     decision, notices,
     orders::{self, Order},
     sampling::{self, Wanted},
+    schedules::{self, What},
     triage,
 };
 use obelus_core::Digest;
 use obelus_policy::Rules;
-use obelus_portal::{Route, Token, Who, routes, setup_link};
+use obelus_portal::{Route, Scope, Token, Who, routes, setup_link};
 use obelus_store::{case_questions::QuestionKind, outbox};
 
 use super::Visitor;
@@ -122,6 +123,10 @@ async fn examples(visitor: &Visitor) -> Vec<Example> {
     let invitation = ana.post("/settings/people/invite", &[("name", "mara"), ("role", "verifier")]).await.is(200);
     add("/invite/{token}", None, invitation.one_time_path());
     let abe = obelus_store::persons::named(&work.db, "abe").await.unwrap().unwrap().id;
+    house.token(abe, &[Scope::Read, Scope::Decide]).await;
+    schedules::add(work, "rita", &What::Model("m".to_owned()), None).await.unwrap();
+    // Whoever makes schedules has a form there, which an admin has not.
+    add("/settings/schedules", Some(&legal), "/settings/schedules".to_owned());
     let reset = ana.post(&format!("/settings/people/{abe}/link"), &[]).await.is(200).one_time_path();
     add("/reset/{token}", None, reset);
     all
