@@ -16,6 +16,7 @@ pub mod fault;
 pub mod filing;
 pub mod finding;
 pub mod grants;
+pub mod impact;
 pub mod keyring;
 pub mod letters;
 pub mod manifest_tree;

@@ -30,6 +30,7 @@ pub mod verification;
 pub mod zeroing;
 
 mod certificate_pdf;
+mod forecast;
 mod manifest;
 mod pool;
 mod refusal;

@@ -75,7 +75,7 @@ pub(crate) async fn begin(deps: &Deps, executor: &str, plan: &Plan) -> Result<We
 
 /// The weight tree from the node cache, where that is about this very file and the root that was signed, else from the
 /// file; and whether it came from the cache.
-fn open(deps: &Deps, checkpoint: &Path, signed: &Digest, mask: &SourceMask) -> Result<(WeightTree, bool)> {
+pub(crate) fn open(deps: &Deps, checkpoint: &Path, signed: &Digest, mask: &SourceMask) -> Result<(WeightTree, bool)> {
     let (tree, mismatch) = WeightTree::open(checkpoint, signed, mask, deps.hashing_threads(), |_| ())?;
     let cache = WeightTree::cache_path(checkpoint);
     match &mismatch {
