@@ -228,6 +228,16 @@ GRANT SELECT, INSERT ON public.case_notices TO obelus_app;
 GRANT UPDATE (settled_at, outcome) ON public.case_notices TO obelus_app;
 GRANT SELECT (request, number, kind, received_at, settled_at) ON public.case_notices TO obelus_auditor;
 
+-- hosts: a host says that it is there, and what it refuses, until it ends.
+-- Hidden from auditors: address (a place in the operator's network).
+GRANT SELECT, INSERT ON public.hosts TO obelus_app;
+GRANT UPDATE (lease_until, refused, ended_at) ON public.hosts TO obelus_app;
+GRANT SELECT (id, model, started_at, lease_until, refused, ended_at) ON public.hosts TO obelus_auditor;
+
+-- host_acknowledgements: what was zeroed in memory was zeroed.
+GRANT SELECT, INSERT ON public.host_acknowledgements TO obelus_app;
+GRANT SELECT (host, request, rows, digest, acknowledged_at) ON public.host_acknowledgements TO obelus_auditor;
+
 -- case_extensions: told once, and never taken back.
 -- Hidden from auditors: reasons (what a person wrote).
 GRANT SELECT, INSERT ON public.case_extensions TO obelus_app;

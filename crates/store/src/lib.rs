@@ -46,6 +46,7 @@ pub mod copies;
 pub mod corpora;
 pub mod erasures;
 pub mod filings;
+pub mod hosts;
 pub mod incidents;
 pub mod jobs;
 pub mod log;

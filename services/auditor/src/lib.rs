@@ -31,6 +31,7 @@ pub mod zeroing;
 
 mod certificate_pdf;
 mod forecast;
+mod hosts;
 mod manifest;
 mod pool;
 mod refusal;

@@ -56,6 +56,7 @@ fn pages() -> Vec<Route> {
         Route::post("/r/{reference}/withdraw", Requester, requests::withdraw),
         Route::get("/cases", MayInCases(READ_CASE), cases::list),
         Route::get("/cases/{reference}", SignedIn, cases::show),
+        Route::get("/cases/{reference}/impact", SignedIn, cases::impact),
         Route::post("/cases/{reference}/ask", MayInCases(Action::Ask), cases::ask),
         Route::post("/cases/{reference}/answer", SignedIn, cases::answer),
         Route::get("/cases/{reference}/find", MayInCases(Action::MatchSources), cases::find_form),

@@ -22,6 +22,8 @@ pub(crate) mod corpora;
 pub(crate) mod erasure_targets;
 pub(crate) mod erasures;
 pub(crate) mod filings;
+pub(crate) mod host_acknowledgements;
+pub(crate) mod hosts;
 pub(crate) mod incidents;
 pub(crate) mod jobs;
 pub(crate) mod log_checkpoint;

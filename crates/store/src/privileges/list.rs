@@ -258,6 +258,21 @@ pub(super) const TABLES: &[Table] = &[
         ..TABLE
     },
     Table {
+        name: "hosts",
+        application: changes("lease_until refused ended_at"),
+        why: "a host says that it is there, and what it refuses, until it ends",
+        shown: "id model started_at lease_until refused ended_at",
+        hidden: &[("address", "a place in the operator's network")],
+        ..TABLE
+    },
+    Table {
+        name: "host_acknowledgements",
+        application: ADDS,
+        why: "what was zeroed in memory was zeroed",
+        shown: "host request rows digest acknowledged_at",
+        ..TABLE
+    },
+    Table {
         name: "case_extensions",
         application: ADDS,
         why: "told once, and never taken back",

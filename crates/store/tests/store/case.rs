@@ -15,7 +15,7 @@ use obelus_store::{
     certificates::{self, Certificate, NewCertificate},
     copies::{self, CopyKind, NewCopy},
     erasures::{self, NewErasure, TargetState},
-    filings,
+    filings, hosts,
     incidents::{self, IncidentKind, NewIncident},
     jobs::{self, JobKind, NewJob},
     log::{self, Head, NewLeaf},
@@ -32,6 +32,7 @@ use obelus_store::{
 };
 
 use crate::cases::step_of;
+use crate::hosts::{acknowledged, new_host};
 use crate::support::{
     LATER, LINEAGE, MODEL, NOW, approved_request, begin_zeroing, digest, house, kept, person, statement,
 };
@@ -329,6 +330,8 @@ pub async fn certified_house(db: &Db) -> String {
         let notice = NewNotice { kind: NoticeKind::Complaint, sender: String::new(), words: "slow".to_owned() };
         case_notices::record(write, &reference, notice, NOW).await.unwrap();
         case_extensions::add(write, &reference, "many requests", NOW).await.unwrap();
+        hosts::register(write, new_host("host-1"), NOW).await.unwrap();
+        hosts::acknowledge(write, acknowledged("host-1", &reference)).await.unwrap();
         let step = statement(write, "step").await;
         case_events::append(write, step_of(&reference, 1, step), NOW).await.unwrap();
         recorded_erasure(write, &reference).await;

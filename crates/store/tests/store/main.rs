@@ -15,6 +15,7 @@ mod cases;
 mod certificates;
 mod erasures;
 mod hostile;
+mod hosts;
 mod incidents;
 mod jobs;
 mod log;

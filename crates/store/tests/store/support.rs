@@ -47,6 +47,8 @@ pub const TABLES: &[&str] = &[
     "case_events",
     "case_extensions",
     "case_notices",
+    "hosts",
+    "host_acknowledgements",
     "case_questions",
     "filings",
     "erasures",
