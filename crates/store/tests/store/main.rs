@@ -25,6 +25,7 @@ mod oversight;
 mod privileges;
 mod registers;
 mod registrations;
+mod request_drafts;
 mod requests;
 mod schedules;
 mod sessions;
