@@ -64,6 +64,8 @@ pub fn fields() -> BTreeSet<String> {
                 " text(\"",
             ] {
                 let found = code.split(reads).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
+                // Other words in quotation marks follow such brackets too.
+                let found = found.filter(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
                 names.extend(found);
             }
         }

@@ -19,11 +19,7 @@ const LARGE: usize = 10 << 20;
 
 /// Ten megabytes after some bytes, and others after them. It is shared and not copied by whoever sends it.
 fn large(before: &str, after: &str) -> Bytes {
-    let mut bytes = Vec::with_capacity(before.len() + LARGE + after.len());
-    bytes.extend_from_slice(before.as_bytes());
-    bytes.resize(before.len() + LARGE, b'a');
-    bytes.extend_from_slice(after.as_bytes());
-    bytes.into()
+    [before.as_bytes(), &vec![b'a'; LARGE], after.as_bytes()].concat().into()
 }
 
 /// The most memory that this process has had, in KiB; none where the system does not say it.
