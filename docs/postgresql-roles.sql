@@ -342,6 +342,13 @@ GRANT SELECT, INSERT, DELETE ON public.one_time_links TO obelus_app;
 GRANT UPDATE (used_at) ON public.one_time_links TO obelus_app;
 GRANT SELECT (purpose, created_at, expires_at, used_at) ON public.one_time_links TO obelus_auditor;
 
+-- request_drafts: answers are changed until a request is sent, and removed with that or when their day is over.
+-- Hidden from auditors: token_hash (made from a secret that lets its holder in).
+-- Hidden from auditors: sealed (what a person wrote, encrypted under a key that their browser alone has).
+GRANT SELECT, INSERT, DELETE ON public.request_drafts TO obelus_app;
+GRANT UPDATE (sealed, saved_at, expires_at) ON public.request_drafts TO obelus_app;
+GRANT SELECT (saved_at, expires_at) ON public.request_drafts TO obelus_auditor;
+
 -- api_tokens: they are used and revoked; what one may do stays.
 -- Hidden from auditors: name (what a person wrote).
 -- Hidden from auditors: token_hash (made from a secret that lets its holder in).

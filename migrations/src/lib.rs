@@ -30,6 +30,7 @@ mod m0023_ordered_jobs;
 mod m0024_oversight;
 mod m0027_case_notices;
 mod m0028_hosts;
+mod m0032_request_drafts;
 
 use sea_orm_migration::{
     prelude::{DbErr, MigrationTrait, MigratorTrait, async_trait},
@@ -84,6 +85,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0024_oversight::Migration),
             Box::new(m0027_case_notices::Migration),
             Box::new(m0028_hosts::Migration),
+            Box::new(m0032_request_drafts::Migration),
         ]
     }
 }

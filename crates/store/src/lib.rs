@@ -26,6 +26,7 @@ mod database;
 mod entities;
 mod error;
 mod reference;
+pub mod request_drafts;
 mod request_state;
 
 pub mod access_grants;

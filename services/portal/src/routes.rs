@@ -6,8 +6,8 @@ use crate::{
     api::{self, acts, filing, me, public},
     log_file,
     pages::{
-        account, audit, cases, certificates, chosen_password, grants, home, log, monitor, people, requests, samples,
-        sessions, setup, sign_in, step_up, tokens,
+        account, audit, cases, certificates, chosen_password, grants, home, log, monitor, people, requests,
+        requests::Question, samples, sessions, setup, sign_in, step_up, tokens,
     },
     permission::{GRANT_ACCESS, MANAGE_PEOPLE, READ_AUDIT, READ_CASE, SAMPLE_CASES},
     route::{
@@ -24,6 +24,12 @@ const LARGEST_REQUEST: usize = 4 << 20;
 /// The table: what browsers open, and what programs do. Acts in a case are asked for by their roles here, and once more on the case itself.
 pub fn routes() -> Vec<Route> {
     let mut routes = pages();
+    for question in Question::ALL {
+        let (ask, answer) = (requests::ask_question, requests::answer_question);
+        routes.push(Route::get(question.path(), Public, move |call| ask(call, question)));
+        let answered = Route::post(question.path(), Public, move |call| answer(call, question));
+        routes.push(if question == Question::Work { answered.of_bytes(LARGEST_REQUEST) } else { answered });
+    }
     routes.extend(programs());
     routes
 }
@@ -43,13 +49,17 @@ fn pages() -> Vec<Route> {
         Route::get("/log/{index}", Public, log::entry),
         Route::get("/log-files/checkpoint", Public, log_file::checkpoint),
         Route::get("/log-files/tile/{path:.*}", Public, log_file::tile),
-        Route::get("/request/new", Public, requests::form),
-        Route::post("/request/new", Public, requests::file).of_bytes(LARGEST_REQUEST),
+        Route::get("/request/new", Public, requests::start),
+        Route::post("/request/new", Public, requests::file),
+        Route::post("/request/new/forget", Public, requests::forget),
+        Route::get("/request/new/matches", Public, requests::matches),
+        Route::get("/request/new/check", Public, requests::check),
         Route::get("/open/{reference}", Public, requests::entrance),
         Route::post("/open/{reference}", Public, requests::send_link),
         Route::get("/open/{reference}/{token}", Public, requests::link),
         Route::post("/open/{reference}/{token}", Public, requests::enter),
         Route::get("/r/{reference}", Requester, requests::show),
+        Route::get("/r/{reference}/sent", Requester, requests::sent),
         Route::get("/r/{reference}/receipt", Requester, requests::receipt),
         Route::post("/r/{reference}/answer", Requester, requests::answer),
         Route::post("/r/{reference}/complain", Requester, requests::complain),

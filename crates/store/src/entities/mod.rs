@@ -37,6 +37,7 @@ pub(crate) mod person_roles;
 pub(crate) mod persons;
 pub(crate) mod pool_extensions;
 pub(crate) mod registrations;
+pub(crate) mod request_drafts;
 pub(crate) mod request_sources;
 pub(crate) mod requests;
 pub(crate) mod samples;

@@ -411,6 +411,17 @@ pub(super) const TABLES: &[Table] = &[
         ..TABLE
     },
     Table {
+        name: "request_drafts",
+        application: removes("sealed saved_at expires_at"),
+        why: "answers are changed until a request is sent, and removed with that or when their day is over",
+        shown: "saved_at expires_at",
+        hidden: &[
+            ("token_hash", SECRET),
+            ("sealed", "what a person wrote, encrypted under a key that their browser alone has"),
+        ],
+        ..TABLE
+    },
+    Table {
         name: "api_tokens",
         application: changes("last_used_at revoked_at"),
         why: "they are used and revoked; what one may do stays",

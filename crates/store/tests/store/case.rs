@@ -23,7 +23,7 @@ use obelus_store::{
     one_time_links::{self, NewLink, Purpose},
     outbox::{self, LetterKind, NewLetter},
     pool_extensions::{self, PoolExtension},
-    registrations,
+    registrations, request_drafts,
     schedules::{self, NewSchedule, Scope},
     sessions::{self, Holder, NewSession},
     sources::Source,
@@ -353,6 +353,7 @@ pub async fn certified_house(db: &Db) -> String {
         accounts::create(write, mara, "a hash", NOW).await.unwrap();
         sessions::begin(write, new_session("session", Holder::Person(mara)), NOW).await.unwrap();
         one_time_links::make(write, new_link("link", Purpose::Invite, "ilse"), NOW).await.unwrap();
+        request_drafts::begin(write, &digest("draft"), b"sealed".to_vec(), NOW, LATER).await.unwrap();
         api_tokens::issue(write, new_token("token", mara), NOW).await.unwrap();
         audit::append(write, NOW, "mara", "certify", &reference, "{}").await.unwrap();
         reference

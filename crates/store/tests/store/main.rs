@@ -26,6 +26,7 @@ mod oversight;
 mod privileges;
 mod registers;
 mod registrations;
+mod request_drafts;
 mod requests;
 mod schedules;
 mod sessions;

@@ -64,6 +64,7 @@ pub const TABLES: &[&str] = &[
     "accounts",
     "sessions",
     "one_time_links",
+    "request_drafts",
     "api_tokens",
     "outbox",
     "access_grants",

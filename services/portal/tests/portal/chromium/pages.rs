@@ -105,6 +105,7 @@ async fn examples(visitor: &Visitor) -> Vec<Example> {
         .await
         .unwrap();
     add("/r/{reference}", Some(&requester), format!("/r/{first}"));
+    add("/r/{reference}/sent", Some(&requester), format!("/r/{first}/sent"));
     add("/cases/{reference}", Some(&legal), format!("/cases/{first}"));
     add("/log/{index}", None, "/log/0".to_owned());
 
