@@ -228,6 +228,16 @@ GRANT SELECT, INSERT ON public.case_notices TO obelus_app;
 GRANT UPDATE (settled_at, outcome) ON public.case_notices TO obelus_app;
 GRANT SELECT (request, number, kind, received_at, settled_at) ON public.case_notices TO obelus_auditor;
 
+-- hosts: a host says that it is there, and what it refuses, until it ends.
+-- Hidden from auditors: address (a place in the operator's network).
+GRANT SELECT, INSERT ON public.hosts TO obelus_app;
+GRANT UPDATE (lease_until, refused, ended_at) ON public.hosts TO obelus_app;
+GRANT SELECT (id, model, started_at, lease_until, refused, ended_at) ON public.hosts TO obelus_auditor;
+
+-- host_acknowledgements: what was zeroed in memory was zeroed.
+GRANT SELECT, INSERT ON public.host_acknowledgements TO obelus_app;
+GRANT SELECT (host, request, rows, digest, acknowledged_at) ON public.host_acknowledgements TO obelus_auditor;
+
 -- case_extensions: told once, and never taken back.
 -- Hidden from auditors: reasons (what a person wrote).
 GRANT SELECT, INSERT ON public.case_extensions TO obelus_app;
@@ -331,6 +341,13 @@ GRANT SELECT (person, request, created_at, seen_at, expires_at, stepped_up_at, r
 GRANT SELECT, INSERT, DELETE ON public.one_time_links TO obelus_app;
 GRANT UPDATE (used_at) ON public.one_time_links TO obelus_app;
 GRANT SELECT (purpose, created_at, expires_at, used_at) ON public.one_time_links TO obelus_auditor;
+
+-- request_drafts: answers are changed until a request is sent, and removed with that or when their day is over.
+-- Hidden from auditors: token_hash (made from a secret that lets its holder in).
+-- Hidden from auditors: sealed (what a person wrote, encrypted under a key that their browser alone has).
+GRANT SELECT, INSERT, DELETE ON public.request_drafts TO obelus_app;
+GRANT UPDATE (sealed, saved_at, expires_at) ON public.request_drafts TO obelus_app;
+GRANT SELECT (saved_at, expires_at) ON public.request_drafts TO obelus_auditor;
 
 -- api_tokens: they are used and revoked; what one may do stays.
 -- Hidden from auditors: name (what a person wrote).

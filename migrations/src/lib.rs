@@ -29,6 +29,8 @@ mod m0022_outbox;
 mod m0023_ordered_jobs;
 mod m0024_oversight;
 mod m0027_case_notices;
+mod m0028_hosts;
+mod m0032_request_drafts;
 
 use sea_orm_migration::{
     prelude::{DbErr, MigrationTrait, MigratorTrait, async_trait},
@@ -82,6 +84,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0023_ordered_jobs::Migration),
             Box::new(m0024_oversight::Migration),
             Box::new(m0027_case_notices::Migration),
+            Box::new(m0028_hosts::Migration),
+            Box::new(m0032_request_drafts::Migration),
         ]
     }
 }

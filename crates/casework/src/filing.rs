@@ -1,14 +1,16 @@
 //! What is filed with a request, kept byte by byte: its SHA-256 stands in the receipt. It holds personal data, and is shown to
 //! nobody but its requester and those who handle the case.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use obelus_core::Timestamp;
 use obelus_ledger::canonical;
-use obelus_notify::{AddressError, Mailbox};
+use obelus_notify::Mailbox;
 use serde::{Deserialize, Serialize};
 
 /// The format's name.
 pub const FORMAT: &str = "obelus-request/v1";
+/// The name of the format where whoever asks has declared something.
+pub const FORMAT_DECLARED: &str = "obelus-request/v2";
 /// Most bytes of what is filed: a pasted text is at most a mebibyte.
 const MOST_BYTES: usize = 2 << 20;
 /// Most characters of a line of text, such as a name.
@@ -33,7 +35,7 @@ pub struct Requester {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Filing {
-    /// [`FORMAT`]
+    /// [`FORMAT`], or [`FORMAT_DECLARED`] where there are declarations.
     pub format: String,
     /// The regime it is filed under.
     pub regime: String,
@@ -53,6 +55,9 @@ pub struct Filing {
     /// Text of the work, as the requester has it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub passage: String,
+    /// What the requester has declared, word by word as they read it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub declarations: Vec<String>,
     /// When it came in.
     pub received_at: Timestamp,
 }
@@ -79,6 +84,7 @@ impl Filing {
             statement: String::new(),
             subject: String::new(),
             passage: String::new(),
+            declarations: Vec::new(),
             received_at,
         }
     }
@@ -88,37 +94,64 @@ impl Filing {
     /// # Errors
     /// [`BadFiling`] of the first field that cannot be; nothing is shortened.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let (bytes, faults) = self.checked()?;
+        faults.into_iter().next().map_or(Ok(bytes), |bad| Err(bad.into()))
+    }
+
+    /// Every field that cannot be.
+    ///
+    /// # Errors
+    /// When it cannot be written at all.
+    pub fn faults(&self) -> Result<Vec<BadFiling>> {
+        Ok(self.checked()?.1)
+    }
+
+    fn checked(&self) -> Result<(Vec<u8>, Vec<BadFiling>)> {
+        let mut faults = Vec::new();
+        let mut refuse = |field, reason: String| faults.push(BadFiling { field, reason });
         if let Some(requester) = &self.requester {
-            line("name", &requester.name, true)?;
-            line("email", &requester.email, true)?;
-            let wrong = |error: AddressError| BadFiling { field: "email", reason: error.to_string() };
-            requester.email.parse::<Mailbox>().map_err(wrong)?;
-            line("capacity", &requester.capacity, true)?;
-            line("authority", &requester.authority, false)?;
-            let asked = self.sources.is_empty() && self.subject.is_empty() && self.passage.is_empty();
-            let reason = "say which work, text or source the request is about".to_owned();
-            ensure!(!asked, BadFiling { field: "subject", reason });
+            for (field, given, needed) in [
+                ("name", &requester.name, true),
+                ("email", &requester.email, true),
+                ("capacity", &requester.capacity, true),
+                ("authority", &requester.authority, false),
+            ] {
+                if let Some(reason) = unfit_line(given, needed) {
+                    refuse(field, reason);
+                } else if field == "email" {
+                    given.parse::<Mailbox>().map_or_else(|error| refuse(field, error.to_string()), drop);
+                }
+            }
+            if self.sources.is_empty() && self.subject.is_empty() && self.passage.is_empty() {
+                refuse("subject", "say which work, text or source the request is about".to_owned());
+            }
         }
         for (field, text) in [("statement", &self.statement), ("subject", &self.subject), ("passage", &self.passage)] {
-            let reason = || "it holds a character that is no text (a NUL or a control character); remove it".to_owned();
             let control = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
-            ensure!(!text.contains(control), BadFiling { field, reason: reason() });
+            if text.contains(control) {
+                let reason = "it holds a character that is no text (a NUL or a control character); remove it";
+                refuse(field, reason.to_owned());
+            }
         }
         let bytes = canonical::to_bytes(self)?;
-        let reason = format!("what is filed has {} bytes, at most {MOST_BYTES}; shorten the text", bytes.len());
-        ensure!(bytes.len() <= MOST_BYTES, BadFiling { field: "passage", reason });
-        Ok(bytes)
+        if bytes.len() > MOST_BYTES {
+            refuse(
+                "passage",
+                format!("what is filed has {} bytes, at most {MOST_BYTES}; shorten the text", bytes.len()),
+            );
+        }
+        Ok((bytes, faults))
     }
 }
 
-fn line(field: &'static str, text: &str, needed: bool) -> Result<(), BadFiling> {
-    let refuse = |reason: String| Err(BadFiling { field, reason });
+/// Why a line of text cannot be; none if it can.
+fn unfit_line(text: &str, needed: bool) -> Option<String> {
     let characters = text.chars().count();
     match text {
-        _ if needed && text.trim().is_empty() => refuse("it is missing".to_owned()),
-        _ if characters > MOST_LINE => refuse(format!("it has {characters} characters, at most {MOST_LINE}")),
-        _ if text.chars().any(char::is_control) => refuse("it holds a line break or control character".to_owned()),
-        _ => Ok(()),
+        _ if needed && text.trim().is_empty() => Some("it is missing".to_owned()),
+        _ if characters > MOST_LINE => Some(format!("it has {characters} characters, at most {MOST_LINE}")),
+        _ if text.chars().any(char::is_control) => Some("it holds a line break or control character".to_owned()),
+        _ => None,
     }
 }
 
@@ -149,7 +182,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_declared_is_another_format_and_what_is_not_keeps_its_bytes() {
+        let bytes = filed().to_bytes().unwrap();
+        assert!(!String::from_utf8(bytes).unwrap().contains("declarations"));
+        let declarations = vec!["I may ask for this.".to_owned()];
+        let declared = Filing { format: FORMAT_DECLARED.to_owned(), declarations, ..filed() };
+        assert_eq!(canonical::from_bytes::<Filing>(&declared.to_bytes().unwrap()).unwrap(), declared);
+    }
+
+    #[test]
     fn every_field_that_cannot_be_is_named() {
+        let mut bad = filed();
+        bad.requester = Some(Requester { email: "ada".to_owned(), ..Requester::default() });
+        bad.passage = "a\0b".to_owned();
+        let fields: Vec<_> = bad.faults().unwrap().into_iter().map(|bad| bad.field).collect();
+        assert_eq!(fields, ["name", "email", "capacity", "passage"]);
         let with = |change: fn(&mut Filing, &mut Requester)| {
             let mut filing = filed();
             let mut requester = filing.requester.take().unwrap();

@@ -79,6 +79,11 @@ impl DataDirectory {
         self.root.join("outbox")
     }
 
+    /// What callers of a host show (0600).
+    pub fn host_token(&self) -> PathBuf {
+        self.root.join("host-token")
+    }
+
     /// A path as it is stored: relative to the data directory, with `/`. None when it lies elsewhere.
     pub fn relative(&self, path: &Path) -> Option<String> {
         path.strip_prefix(&self.root).ok().and_then(Path::to_str).map(str::to_owned)

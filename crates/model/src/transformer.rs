@@ -75,6 +75,17 @@ impl Transformer {
         self.decoder.device()
     }
 
+    /// Zeroes the neurons of `mask` where they lie, so that nothing of them is left in this model's memory.
+    pub fn strike(&mut self, mask: &SourceMask) {
+        for (layer, neurons) in self.sinks.iter().zip(&mask.per_layer) {
+            let rows = self.index(neurons);
+            for matrix in [&layer.gate, &layer.up, &layer.down] {
+                // The handle is another, the memory the same.
+                let _ = matrix.shallow_clone().index_fill_(0, &rows, 0.0);
+            }
+        }
+    }
+
     /// A model that shares every tensor but the sinks, in which the neurons of `mask` are zero rows: the effect of a
     /// takedown, in memory.
     pub fn with_struck(&self, mask: &SourceMask) -> Self {

@@ -3,6 +3,7 @@
 mod axis;
 mod curves;
 mod known;
+mod losses;
 mod residuals;
 mod rows;
 mod svg;
@@ -10,6 +11,7 @@ mod table;
 
 pub use curves::curves;
 pub use known::known;
+pub use losses::losses;
 pub use residuals::residuals;
 pub use table::Table;
 

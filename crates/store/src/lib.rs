@@ -26,6 +26,7 @@ mod database;
 mod entities;
 mod error;
 mod reference;
+pub mod request_drafts;
 mod request_state;
 
 pub mod access_grants;
@@ -46,6 +47,7 @@ pub mod copies;
 pub mod corpora;
 pub mod erasures;
 pub mod filings;
+pub mod hosts;
 pub mod incidents;
 pub mod jobs;
 pub mod log;

@@ -11,4 +11,4 @@ mod rows;
 
 pub use databases::{TestDatabase, databases, sqlite};
 pub use obelus_core::ManualClock;
-pub use rows::trained_model;
+pub use rows::{PUBLISHER, trained_model};

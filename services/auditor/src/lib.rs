@@ -30,6 +30,8 @@ pub mod verification;
 pub mod zeroing;
 
 mod certificate_pdf;
+mod forecast;
+mod hosts;
 mod manifest;
 mod pool;
 mod refusal;

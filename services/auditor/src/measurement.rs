@@ -144,11 +144,10 @@ impl Setting<'_> {
         let rows = self.measurement(Scope::Source, strike, &materials, &unwatched).rows();
         let source = self.measurement(Scope::Source, strike, &materials, &watch).run(&conditions, &rows)?;
         let survivors = self.survivors()?;
-        let mut survivor_scores = self.of_survivors(&survivors, &subject, Condition::On, &materials)?;
-        if rehearse {
-            let struck = subject.with_model(subject.model.with_struck(&SourceMask::union(&masks)));
-            survivor_scores.complete(self.of_survivors(&survivors, &struck, Condition::Zeroed, &materials)?);
-        }
+        let survivor_scores = match rehearse {
+            true => self.rehearsed(&survivors, &subject, &materials)?,
+            false => self.of_survivors(&survivors, &subject, Condition::On, &materials)?,
+        };
         Ok(Before {
             format: FORMAT.to_owned(),
             root: self.opened.row.weight_root.context("a finished model has a weight root")?.0,
@@ -173,6 +172,17 @@ impl Setting<'_> {
         survivors.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
         survivors.truncate(self.protocol.survivors.as_ref().map_or(0, |budget| budget.most_sources));
         Ok(survivors.into_iter().map(|(_, id)| id).collect())
+    }
+
+    /// Scores sources that stay before the takedown, and with the struck neurons zeroed in memory.
+    ///
+    /// # Errors
+    /// When one of them has no text.
+    pub fn rehearsed(&self, survivors: &[String], model: &Subject<'_>, materials: &Materials<'_>) -> Result<Scores> {
+        let mut scores = self.of_survivors(survivors, model, Condition::On, materials)?;
+        let struck = model.with_model(model.model.with_struck(&SourceMask::union(&self.masks()?)));
+        scores.complete(self.of_survivors(survivors, &struck, Condition::Zeroed, materials)?);
+        Ok(scores)
     }
 
     /// Scores sources that stay, each with its own sinks lit, on a model before (`on`) or after (`zeroed`) the takedown.

@@ -12,9 +12,10 @@ use obelus_verdict::Protocol;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::{living, subject::Opened};
+use crate::{forecast, living, subject::Opened};
 use obelus_casework::{
     Deps, case,
+    impact::Forecast,
     step::{Act, take},
     triage,
 };
@@ -59,6 +60,10 @@ pub struct Plan {
     pub protocol: Digest,
     /// Version of the authorisation rules.
     pub rules: u32,
+    /// What it is expected to cost those that stay. Measured once, and kept while nothing else of the plan changes: the
+    /// same sums come out a little otherwise on another machine. Plans of earlier releases have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<Forecast>,
 }
 
 /// The format name of plans.
@@ -72,7 +77,7 @@ pub fn neurons_digest(mask: &SourceMask) -> Result<Digest> {
     Ok(Digest::sha256(canonical::to_bytes(&mask.per_layer)?))
 }
 
-/// Works out the plan of a request from the model and masks as they are now.
+/// Works out the plan of a request from the model and masks as they are now, without its forecast.
 ///
 /// # Errors
 /// When the model is not whole, or a source is gone from it.
@@ -113,7 +118,24 @@ async fn under(deps: &Deps, reference: &str, protocol: &str) -> Result<Plan> {
         survivors,
         protocol: Digest::sha256(protocol),
         rules: Rules::shipped()?.version(),
+        forecast: None,
     })
+}
+
+/// The plan with what it is expected to cost: as `kept` says it, where that is the same plan.
+async fn forecast(deps: &Deps, mut plan: Plan, kept: Option<&[u8]>, protocol: &str) -> Result<Plan> {
+    let kept: Option<Plan> = kept.map(canonical::from_bytes).transpose()?;
+    let kept = kept.filter(|kept| Plan { forecast: None, ..kept.clone() } == plan);
+    plan.forecast = match kept.and_then(|kept| kept.forecast) {
+        Some(forecast) => Some(forecast),
+        None => {
+            let opened = Opened::open(deps, &plan.model).await?;
+            let masks = plan.sources.iter().map(|id| opened.neurons_of(id)).collect::<Result<Vec<_>>>()?;
+            let union = SourceMask::union(&masks);
+            Some(forecast::of(deps, &opened, &plan, &union, &Protocol::parse(protocol)?).await?)
+        }
+    };
+    Ok(plan)
 }
 
 /// The protocol, as in its file, that a takedown is or will be judged by: the one chosen with its plan, else the standard
@@ -186,7 +208,8 @@ pub async fn set(deps: &Deps, by: &str, reference: &str, protocol: Option<&str>)
         Some(text) => Cow::Borrowed(text),
         None => protocol_of(deps, reference).await?,
     };
-    let plan = under(deps, reference, &chosen).await?;
+    let exact = under(deps, reference, &chosen).await?;
+    let plan = forecast(deps, exact, request.plan.as_deref(), &chosen).await?;
     let bytes = canonical::to_bytes(&plan)?;
     let digest = Digest::sha256(&bytes);
     // Within minutes of a request its sources are not lit any more; this much can be undone.
@@ -218,9 +241,10 @@ pub async fn set(deps: &Deps, by: &str, reference: &str, protocol: Option<&str>)
 pub async fn approved(deps: &Deps, reference: &str) -> Result<Plan> {
     let request = case::existing(deps, reference).await?;
     let bytes = request.plan.with_context(|| format!("{reference} has no plan; obelus takedown plan {reference}"))?;
-    let now = compute(deps, reference).await?;
+    let approved: Plan = canonical::from_bytes(&bytes)?;
+    let now = Plan { forecast: approved.forecast.clone(), ..compute(deps, reference).await? };
     ensure!(
-        canonical::to_bytes(&now)? == bytes,
+        now == approved,
         "the plan of {reference} is not what would be planned now (the model or its sources have changed); plan it \
          again, which asks for new approvals"
     );

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     export::{WEIGHTS, discard, partial},
+    hosts::{self, InMemory},
     model_signature,
     registration::Assigned,
     strike::LEVEL,
@@ -47,6 +48,8 @@ pub(crate) struct Strike<'a> {
     pub(crate) sources: &'a [String],
     /// Their neurons together.
     pub(crate) union: &'a SourceMask,
+    /// Numbers of a row.
+    pub(crate) width: u32,
 }
 
 /// The weight tree of the checkpoint: as it is, until the checkpoint is struck, and as it is from then on.
@@ -79,6 +82,10 @@ pub(crate) enum Outcome {
     Destroyed,
     /// It was not in its place.
     NotFound,
+    /// Its rows are zero in the memory of a process that answers.
+    ZeroedInMemory,
+    /// The process has ended, or answers nothing any more.
+    Ended,
 }
 
 /// What was done to one target, as kept with it.
@@ -90,6 +97,9 @@ pub(crate) struct Evidence {
     /// Rows of struck neurons that were overwritten.
     rows: u64,
     at: Timestamp,
+    /// SHA-256 over the rows as they are in memory now, where a host told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    memory: Option<Digest>,
 }
 
 impl fmt::Display for Evidence {
@@ -99,6 +109,8 @@ impl fmt::Display for Evidence {
             Outcome::Zeroed => write!(f, "{} rows zeroed and read back", self.rows),
             Outcome::Destroyed => f.write_str("overwritten and removed"),
             Outcome::NotFound => f.write_str("not found in its place, so neither zeroed nor destroyed"),
+            Outcome::ZeroedInMemory => write!(f, "{} rows are zero in its memory", self.rows),
+            Outcome::Ended => f.write_str("ended, or answers nothing any more"),
         }
     }
 }
@@ -116,12 +128,20 @@ struct Mark {
 /// # Errors
 /// When it cannot be read or written, or is not what was registered.
 pub(crate) async fn erase(deps: &Deps, strike: &Strike<'_>, target: &Target, trees: &mut Trees) -> Result<Evidence> {
+    if target.kind == hosts::HOST {
+        let (outcome, rows, memory) =
+            match hosts::zeroed(deps, strike.reference, &target.path, strike.union, strike.width).await? {
+                InMemory::Zeroed(rows, digest) => (Outcome::ZeroedInMemory, rows, Some(digest)),
+                InMemory::Gone => (Outcome::Ended, 0, None),
+            };
+        return Ok(Evidence { outcome, rows, at: deps.now(), memory });
+    }
     let (outcome, rows) = match target.kind.parse::<CopyKind>()? {
         // Everything stored neuron by neuron has the same rows.
         CopyKind::Checkpoint | CopyKind::Optimizer => {
             let path = deps.data.resolve(&target.path)?;
             if gone(deps, strike.model, &target.path, &path).await? {
-                return Ok(Evidence { outcome: Outcome::Destroyed, rows: 0, at: deps.now() });
+                return Ok(Evidence { outcome: Outcome::Destroyed, rows: 0, at: deps.now(), memory: None });
             }
             (Outcome::Zeroed, trees.strike(&path, strike.union)?)
         }
@@ -136,7 +156,7 @@ pub(crate) async fn erase(deps: &Deps, strike: &Strike<'_>, target: &Target, tre
     if outcome == Outcome::NotFound {
         tracing::warn!("{} was not found: if it was moved, erase it by hand", target.path);
     }
-    Ok(Evidence { outcome, rows, at: deps.now() })
+    Ok(Evidence { outcome, rows, at: deps.now(), memory: None })
 }
 
 /// Whether a copy was destroyed since the takedown listed it: an adaptation that gave way to it removes what it had
@@ -302,7 +322,7 @@ pub(crate) async fn record(
                 copies::record_zeroing(write, copy.id, root, now).await?;
             }
             Some(Outcome::Destroyed) => copies::record_destruction(write, copy.id, now).await?,
-            Some(Outcome::NotFound) | None => {}
+            Some(Outcome::NotFound | Outcome::ZeroedInMemory | Outcome::Ended) | None => {}
         }
     }
     Ok(())

@@ -21,7 +21,7 @@ use obelus_store::{
 };
 
 use crate::{
-    adaptation, export, model_signature,
+    adaptation, export, hosts, model_signature,
     plan::{self, Plan},
     progress::Progress,
     registration::Assigned,
@@ -57,13 +57,16 @@ pub(crate) async fn begin(deps: &Deps, executor: &str, plan: &Plan) -> Result<We
     take(deps, &plan.reference, &[act], vec![], async |write, _| {
         requests::begin_zeroing(write, &plan.reference, deps.now()).await?;
         models::begin_strike(write, &plan.model).await?;
-        // Read here and no earlier: from the line above on, no copy of this model is registered.
-        let targets = copies::of_model(write, &plan.model).await?;
+        // Read here and no earlier: from the line above on, no copy of this model is registered, and no host begins.
+        let copies = copies::of_model(write, &plan.model).await?;
+        let hosts = obelus_store::hosts::of_model(write, &plan.model).await?;
+        // What answers forgets first.
+        let targets = hosts.iter().map(hosts::target);
         let erasure = NewErasure {
             request: plan.reference.clone(),
             model: plan.model.clone(),
             root_before: plan.root_before,
-            targets: targets.into_iter().map(|copy| (copy.kind.to_string(), copy.path)).collect(),
+            targets: targets.chain(copies.into_iter().map(|copy| (copy.kind.to_string(), copy.path))).collect(),
         };
         erasures::begin(write, &erasure, deps.now()).await?;
         Ok(())
@@ -75,7 +78,7 @@ pub(crate) async fn begin(deps: &Deps, executor: &str, plan: &Plan) -> Result<We
 
 /// The weight tree from the node cache, where that is about this very file and the root that was signed, else from the
 /// file; and whether it came from the cache.
-fn open(deps: &Deps, checkpoint: &Path, signed: &Digest, mask: &SourceMask) -> Result<(WeightTree, bool)> {
+pub(crate) fn open(deps: &Deps, checkpoint: &Path, signed: &Digest, mask: &SourceMask) -> Result<(WeightTree, bool)> {
     let (tree, mismatch) = WeightTree::open(checkpoint, signed, mask, deps.hashing_threads(), |_| ())?;
     let cache = WeightTree::cache_path(checkpoint);
     match &mismatch {
@@ -115,7 +118,8 @@ pub(crate) async fn zero(
     let erasure = erasures::get(&deps.db, reference).await?.context("the takedown was not begun")?;
     let ids = requests::sources(&deps.db, reference).await?;
     let union = struck(deps, &erasure.model, &ids).await?;
-    let strike = Strike { reference, model: &erasure.model, sources: &ids, union: &union };
+    let width = ModelRecord::open(&deps.data.model(&erasure.model))?.config.d_model;
+    let strike = Strike { reference, model: &erasure.model, sources: &ids, union: &union, width };
     let mut trees = Trees { before, after: None };
     // An export under way was registered before the strike began: what it writes must be there to be found.
     let _alone = export::lock(deps, &erasure.model, true)?;

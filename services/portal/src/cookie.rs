@@ -1,4 +1,5 @@
-//! The two cookies: of a session, and of a visit before anybody signed in. Not here: whose session it is.
+//! The cookies: of a session, of a visit before anybody signed in, and of a request that is not sent yet. Not here: whose
+//! session it is.
 
 use actix_web::{
     HttpRequest,
@@ -14,6 +15,8 @@ pub(crate) enum Kind {
     Session,
     /// Nobody is: it binds the forms that are open to everybody to one browser.
     Visit,
+    /// Somebody answers the questions of a request: it opens their answers.
+    Draft,
 }
 
 impl Kind {
@@ -24,6 +27,8 @@ impl Kind {
             (Self::Session, false) => "session",
             (Self::Visit, true) => "__Host-visit",
             (Self::Visit, false) => "visit",
+            (Self::Draft, true) => "__Host-draft",
+            (Self::Draft, false) => "draft",
         }
     }
 }

@@ -1,10 +1,10 @@
-//! What is done beside answering: forgetting sessions and links that are over, and the addresses of those who have been
+//! What is done beside answering: forgetting sessions, links and drafts that are over, and the addresses of those who have been
 //! quiet. Not here: anything that somebody waits for.
 
 use std::{sync::Arc, time::Duration};
 
 use obelus_core::Timestamp;
-use obelus_store::{one_time_links, sessions};
+use obelus_store::{one_time_links, request_drafts, sessions};
 
 use crate::state::Portal;
 
@@ -21,17 +21,19 @@ pub(crate) async fn keep(portal: Arc<Portal>) {
         portal.metrics.upkeep();
         if let Err(error) = forget_what_is_over(&portal).await {
             tracing::warn!(
-                "sessions and links that are over were not removed; this is tried again in a minute: {error}"
+                "sessions, links and drafts that are over were not removed; this is tried again in a minute: {error}"
             );
         }
     }
 }
 
 async fn forget_what_is_over(portal: &Portal) -> obelus_store::Result<()> {
-    let before = portal.deps.work.clock.now().as_micros().saturating_sub(KEPT_FOR_US);
-    let before = Timestamp::from_micros(before);
+    let now = portal.deps.work.clock.now();
+    let before = Timestamp::from_micros(now.as_micros().saturating_sub(KEPT_FOR_US));
     let write = portal.deps.work.db.write().await?;
     sessions::remove_expired(&write, before).await?;
     one_time_links::remove_expired(&write, before).await?;
+    // What nobody sent is nobody's business any more.
+    request_drafts::remove_expired(&write, now).await?;
     write.commit().await
 }

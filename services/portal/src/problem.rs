@@ -162,7 +162,10 @@ impl Problem {
 
     /// The body is larger than anything that is expected here.
     pub(crate) fn too_large(limit_bytes: usize) -> Self {
-        let detail = format!("What was sent is larger than {limit_bytes} bytes. Nothing was kept. Send less.");
+        let detail = format!(
+            "What was sent is larger than {limit_bytes} bytes, and no more is taken here. Nothing was kept. Shorten the \
+             longest text, then send it again; of a passage a few pages are enough."
+        );
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "What was sent is too large", detail)
     }
 

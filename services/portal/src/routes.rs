@@ -7,7 +7,7 @@ use crate::{
     log_file,
     pages::{
         account, all_tokens, audit, cases, certificates, chosen_password, exports, grants, home, log, monitor, people,
-        requests, samples, sessions, settings, setup, sign_in, step_up, tokens,
+        requests, requests::Question, samples, sessions, settings, setup, sign_in, step_up, tokens,
     },
     permission::{
         GRANT_ACCESS, MANAGE_KEYS, MANAGE_PEOPLE, MANAGE_SETTINGS, READ_AUDIT, READ_CASE, SAMPLE_CASES, SCHEDULE,
@@ -28,6 +28,12 @@ const LARGEST_REQUEST: usize = 4 << 20;
 /// The table: what browsers open, and what programs do. Acts in a case are asked for by their roles here, and once more on the case itself.
 pub fn routes() -> Vec<Route> {
     let mut routes = pages();
+    for question in Question::ALL {
+        let (ask, answer) = (requests::ask_question, requests::answer_question);
+        routes.push(Route::get(question.path(), Public, move |call| ask(call, question)));
+        let answered = Route::post(question.path(), Public, move |call| answer(call, question));
+        routes.push(if question == Question::Work { answered.of_bytes(LARGEST_REQUEST) } else { answered });
+    }
     routes.extend(programs());
     routes
 }
@@ -47,19 +53,24 @@ fn pages() -> Vec<Route> {
         Route::get("/log/{index}", Public, log::entry),
         Route::get("/log-files/checkpoint", Public, log_file::checkpoint),
         Route::get("/log-files/tile/{path:.*}", Public, log_file::tile),
-        Route::get("/request/new", Public, requests::form),
-        Route::post("/request/new", Public, requests::file).of_bytes(LARGEST_REQUEST),
+        Route::get("/request/new", Public, requests::start),
+        Route::post("/request/new", Public, requests::file),
+        Route::post("/request/new/forget", Public, requests::forget),
+        Route::get("/request/new/matches", Public, requests::matches),
+        Route::get("/request/new/check", Public, requests::check),
         Route::get("/open/{reference}", Public, requests::entrance),
         Route::post("/open/{reference}", Public, requests::send_link),
         Route::get("/open/{reference}/{token}", Public, requests::link),
         Route::post("/open/{reference}/{token}", Public, requests::enter),
         Route::get("/r/{reference}", Requester, requests::show),
+        Route::get("/r/{reference}/sent", Requester, requests::sent),
         Route::get("/r/{reference}/receipt", Requester, requests::receipt),
         Route::post("/r/{reference}/answer", Requester, requests::answer),
         Route::post("/r/{reference}/complain", Requester, requests::complain),
         Route::post("/r/{reference}/withdraw", Requester, requests::withdraw),
         Route::get("/cases", MayInCases(READ_CASE), cases::list),
         Route::get("/cases/{reference}", SignedIn, cases::show),
+        Route::get("/cases/{reference}/impact", SignedIn, cases::impact),
         Route::post("/cases/{reference}/ask", MayInCases(Action::Ask), cases::ask),
         Route::post("/cases/{reference}/answer", SignedIn, cases::answer),
         Route::get("/cases/{reference}/find", MayInCases(Action::MatchSources), cases::find_form),

@@ -47,6 +47,7 @@ fn a_source_is_struck_proved_and_certified() {
         assert!(attacks[name]["verdict"].is_string() && attacks[name]["value"].is_number(), "{name}");
     }
     assert_eq!(attacks["source.specific_known"]["verdict"], "inconclusive", "four facts prove nothing");
+    assert_forecast_came_true(&plan, attacks);
     let again = here.run(&["audit", "run", &reference]).json(audit.code.unwrap());
     assert_eq!(again["run"], judged["run"], "a judged case is not judged twice");
 
@@ -85,6 +86,32 @@ fn assert_overlaps_are_exact(here: &Installation, source: &str, plan: &Value) {
         }
         let fraction = survivor["lost_fraction"].as_f64().unwrap();
         assert!((fraction - lost as f64 / all as f64).abs() < 1e-6, "{survivor}");
+    }
+}
+
+/// What the plan expected of survivors against what was measured of them after the strike.
+fn assert_forecast_came_true(plan: &Value, attacks: &serde_json::Map<String, Value>) {
+    let number = |value: &Value| value.as_str().unwrap().parse::<f64>().unwrap();
+    let forecast = &plan["forecast"];
+    let lost: Vec<f64> =
+        plan["survivors"].as_array().unwrap().iter().map(|s| s["lost_fraction"].as_f64().unwrap()).collect();
+    // Nothing was struck from this model before, so that all that survivors lack afterwards is what the plan takes.
+    assert_eq!(number(&forecast["kept_before"]["mean"]), 1.0);
+    assert!((number(&forecast["kept_after"]["mean"]) - (1.0 - lost.iter().sum::<f64>() / 39.0)).abs() < 1e-6);
+    assert!((number(&forecast["kept_after"]["least"]) - (1.0 - lost[0])).abs() < 1e-6);
+    let budget = &forecast["budget"];
+    assert_eq!(budget["whole"], budget["before"]);
+    assert!(budget["after"].as_u64().unwrap() < budget["before"].as_u64().unwrap(), "{budget}");
+
+    let groups = forecast["groups"].as_array().unwrap();
+    assert_eq!(groups.iter().map(|g| g["who"].as_str().unwrap()).collect::<Vec<_>>(), ["hit_hardest", "spread"]);
+    let losses = groups[0]["losses"].as_array().unwrap();
+    assert!(losses.iter().any(|loss| loss["metric"] == "specific_known"), "{losses:?}");
+    for loss in losses {
+        let measured = &attacks[&format!("survivors.{}", loss["metric"].as_str().unwrap())];
+        assert_eq!(measured["verdict"], loss["outcome"], "{loss}");
+        assert!((measured["value"].as_f64().unwrap() - number(&loss["after"])).abs() < 1e-4, "{loss}, {measured}");
+        assert!((measured["baseline"].as_f64().unwrap() - number(&loss["before"])).abs() < 1e-4, "{loss}, {measured}");
     }
 }
 

@@ -15,6 +15,7 @@ mod demonstration;
 mod drills;
 mod exports;
 mod finding;
+mod hosts;
 mod input;
 mod installation;
 mod interchange;

@@ -85,23 +85,23 @@ fn a_source_is_struck_by_pages_alone_and_a_server_that_is_killed_goes_on() {
 
     // Somebody asks without an account and follows it by the link that they are sent.
     let mut asker = Visitor::new();
-    asker.get(&server, "/request/new");
-    let filed = asker.post(
-        &server,
-        "/request/new",
-        &[
-            ("regime", "gdpr-art17"),
-            ("model", MODEL),
-            ("subject", &source),
-            ("passage", ""),
-            ("statement", "Take it out."),
-            ("capacity", "person"),
-            ("authority", ""),
-            ("name", "Ada Lovelace"),
-            ("email", "ada@example.org"),
-        ],
-    );
-    let reference = filed.strip_prefix("/r/").unwrap_or_else(|| panic!("{filed}")).to_owned();
+    let pages: [(&str, &[(&str, &str)]); 6] = [
+        ("who", &[("name", "Ada Lovelace"), ("email", "ada@example.org")]),
+        ("right", &[("regime", "gdpr-art17")]),
+        ("model", &[("model", MODEL)]),
+        ("work", &[("subject", &source), ("passage", "")]),
+        ("authority", &[("capacity", "person"), ("authority", "")]),
+        ("statements", &[("statement", "Take it out."), ("declared", "entitled"), ("declared", "true")]),
+    ];
+    for (page, fields) in pages {
+        let path = format!("/request/new/{page}");
+        asker.get(&server, &path);
+        asker.post(&server, &path, fields);
+    }
+    assert!(asker.get(&server, "/request/new/check").contains("Take it out."));
+    let filed = asker.post(&server, "/request/new", &[]);
+    let reference = filed.strip_prefix("/r/").and_then(|rest| rest.strip_suffix("/sent"));
+    let reference = reference.unwrap_or_else(|| panic!("{filed}")).to_owned();
     let (case, own) = (format!("/cases/{reference}"), format!("/r/{reference}"));
     assert!(asker.get(&server, &own).contains("We have your request."));
     let mut elsewhere = Visitor::new();

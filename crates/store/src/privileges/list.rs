@@ -258,6 +258,21 @@ pub(super) const TABLES: &[Table] = &[
         ..TABLE
     },
     Table {
+        name: "hosts",
+        application: changes("lease_until refused ended_at"),
+        why: "a host says that it is there, and what it refuses, until it ends",
+        shown: "id model started_at lease_until refused ended_at",
+        hidden: &[("address", "a place in the operator's network")],
+        ..TABLE
+    },
+    Table {
+        name: "host_acknowledgements",
+        application: ADDS,
+        why: "what was zeroed in memory was zeroed",
+        shown: "host request rows digest acknowledged_at",
+        ..TABLE
+    },
+    Table {
         name: "case_extensions",
         application: ADDS,
         why: "told once, and never taken back",
@@ -393,6 +408,17 @@ pub(super) const TABLES: &[Table] = &[
         why: "each works once, and is removed when it has run out",
         shown: "purpose created_at expires_at used_at",
         hidden: &[("token_hash", SECRET), ("subject", PERSON)],
+        ..TABLE
+    },
+    Table {
+        name: "request_drafts",
+        application: removes("sealed saved_at expires_at"),
+        why: "answers are changed until a request is sent, and removed with that or when their day is over",
+        shown: "saved_at expires_at",
+        hidden: &[
+            ("token_hash", SECRET),
+            ("sealed", "what a person wrote, encrypted under a key that their browser alone has"),
+        ],
         ..TABLE
     },
     Table {

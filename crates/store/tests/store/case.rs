@@ -15,7 +15,7 @@ use obelus_store::{
     certificates::{self, Certificate, NewCertificate},
     copies::{self, CopyKind, NewCopy},
     erasures::{self, NewErasure, TargetState},
-    filings,
+    filings, hosts,
     incidents::{self, IncidentKind, NewIncident},
     jobs::{self, JobKind, NewJob},
     log::{self, Head, NewLeaf},
@@ -23,7 +23,7 @@ use obelus_store::{
     one_time_links::{self, NewLink, Purpose},
     outbox::{self, LetterKind, NewLetter},
     pool_extensions::{self, PoolExtension},
-    registrations,
+    registrations, request_drafts,
     schedules::{self, NewSchedule, Scope},
     sessions::{self, Holder, NewSession},
     sources::Source,
@@ -32,6 +32,7 @@ use obelus_store::{
 };
 
 use crate::cases::step_of;
+use crate::hosts::{acknowledged, new_host};
 use crate::support::{
     LATER, LINEAGE, MODEL, NOW, approved_request, begin_zeroing, digest, house, kept, person, statement,
 };
@@ -329,6 +330,8 @@ pub async fn certified_house(db: &Db) -> String {
         let notice = NewNotice { kind: NoticeKind::Complaint, sender: String::new(), words: "slow".to_owned() };
         case_notices::record(write, &reference, notice, NOW).await.unwrap();
         case_extensions::add(write, &reference, "many requests", NOW).await.unwrap();
+        hosts::register(write, new_host("host-1"), NOW).await.unwrap();
+        hosts::acknowledge(write, acknowledged("host-1", &reference)).await.unwrap();
         let step = statement(write, "step").await;
         case_events::append(write, step_of(&reference, 1, step), NOW).await.unwrap();
         recorded_erasure(write, &reference).await;
@@ -350,6 +353,7 @@ pub async fn certified_house(db: &Db) -> String {
         accounts::create(write, mara, "a hash", NOW).await.unwrap();
         sessions::begin(write, new_session("session", Holder::Person(mara)), NOW).await.unwrap();
         one_time_links::make(write, new_link("link", Purpose::Invite, "ilse"), NOW).await.unwrap();
+        request_drafts::begin(write, &digest("draft"), b"sealed".to_vec(), NOW, LATER).await.unwrap();
         api_tokens::issue(write, new_token("token", mara), NOW).await.unwrap();
         audit::append(write, NOW, "mara", "certify", &reference, "{}").await.unwrap();
         reference

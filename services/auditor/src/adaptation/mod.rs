@@ -31,6 +31,7 @@ use obelus_store::{
 use serde::Serialize;
 use serde_json::json;
 
+pub(crate) use self::repair::zeroed_of;
 pub use self::{
     addition::{Rows, add_sources},
     proofs::finish,

@@ -48,7 +48,7 @@ pub async fn repair(deps: &Deps, by: &str, model: &str) -> Result<Begun> {
 }
 
 /// Those of the neurons whose gate, up and down rows are zero.
-fn zeroed_of(tree: &WeightTree, neurons: &SourceMask) -> Result<SourceMask> {
+pub(crate) fn zeroed_of(tree: &WeightTree, neurons: &SourceMask) -> Result<SourceMask> {
     let (layout, leaves) = (tree.layout(), tree.nodes().leaves());
     let mut per_layer = Vec::with_capacity(neurons.per_layer.len());
     for (l, all) in neurons.per_layer.iter().enumerate() {

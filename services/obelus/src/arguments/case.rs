@@ -34,6 +34,22 @@ pub struct Meant {
     pub publisher: Option<String>,
 }
 
+/// What somebody says to a case.
+#[derive(Debug, Args)]
+pub struct Notice {
+    /// Reference
+    pub reference: String,
+    /// Who sent it, as they call themselves
+    #[arg(long, value_name = "NAME")]
+    pub from: String,
+    /// What it says
+    #[arg(long, value_name = "TEXT")]
+    pub words: String,
+    /// Who notes it
+    #[arg(long = "as", value_name = "PERSON")]
+    pub person: Option<String>,
+}
+
 /// `obelus request`
 #[derive(Debug, Subcommand)]
 pub enum Request {
@@ -85,6 +101,29 @@ pub enum Request {
         /// Reference
         reference: String,
         /// Who holds
+        #[arg(long = "as", value_name = "PERSON")]
+        person: Option<String>,
+    },
+    /// Note that somebody objects: nothing is zeroed until that is settled
+    Object {
+        #[command(flatten)]
+        notice: Notice,
+    },
+    /// Note that somebody complains of how the request is treated
+    Complain {
+        #[command(flatten)]
+        notice: Notice,
+    },
+    /// Note what came of an objection or a complaint
+    Settle {
+        /// Reference
+        reference: String,
+        /// Its number in the case, as `request show` says it
+        number: i64,
+        /// What came of it, in words
+        #[arg(long, value_name = "TEXT")]
+        outcome: String,
+        /// Who settles it
         #[arg(long = "as", value_name = "PERSON")]
         person: Option<String>,
     },

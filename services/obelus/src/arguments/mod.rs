@@ -17,14 +17,14 @@ mod serve;
 
 pub use baseline::{Baseline, Which};
 pub use bench::{Bench, BenchDecode, BenchLog, BenchTrain, Erase, Register, TrainForm};
-pub use case::{Audit, Certificate, Meant, Person, Request, Takedown};
+pub use case::{Audit, Certificate, Meant, Notice, Person, Request, Takedown};
 pub use challenge::Challenge;
 pub use corpus::{Corpus, Probes, Source};
 pub use database::Database;
 pub use evidence::{Keys, Log, LogCheck, Verify};
 pub use living::{Incident, Schedule};
 pub use model::{Export, ExportFormat, Fitting, Generate, Model, Repair, Route, RowsKind, Score, Train};
-pub use serve::Serve;
+pub use serve::{Host, Serve};
 
 /// Train, strike, prove and certify natively unlearnable language models.
 #[derive(Debug, Parser)]
@@ -95,6 +95,8 @@ pub enum Command {
     Keys(Keys),
     /// Serve the portal and do what is due, in one process, until told to stop
     Serve(Serve),
+    /// Keep a model in memory and answer with it over HTTP, until told to stop
+    Host(Host),
     /// Measure what this machine does with a model of a given shape
     #[command(subcommand)]
     Bench(Bench),

@@ -1,6 +1,9 @@
-//! Arguments of `obelus serve`.
+//! Arguments of `obelus serve` and `obelus host`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 use clap::Args;
 use obelus_portal::{Origin, Token};
@@ -36,4 +39,18 @@ impl Serve {
             demo: false,
         }
     }
+}
+
+/// `obelus host`
+#[derive(Clone, Debug, Args)]
+pub struct Host {
+    /// The model
+    pub model: String,
+    /// Where it listens, in plain HTTP
+    #[arg(long, default_value_t = SocketAddr::from(([127, 0, 0, 1], 8090)), value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// File with what callers show as Authorization: Bearer; made where it is missing [default: host-token in the data
+    /// directory]
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
 }

@@ -26,14 +26,14 @@ mod source;
 mod takedown;
 mod train;
 
-use std::io::IsTerminal as _;
+use std::{io::IsTerminal as _, sync::Arc};
 
 use anyhow::Result;
 use obelus_casework::{open, transparency};
 use serde_json::json;
 
 use crate::{
-    arguments::{Arguments, Challenge, Command, Demo, Log, LogCheck, Serve},
+    arguments::{Arguments, Challenge, Command, Demo, Host, Log, LogCheck, Serve},
     installation,
     output::{Answer, Output},
 };
@@ -101,6 +101,13 @@ pub async fn run(arguments: &Arguments, output: &Output) -> Result<Answer> {
             let stopped = serve::run(&deps, command).await?;
             output.print("stopped", &json!({ "stopped": true }))?;
             Ok(stopped)
+        }
+        Command::Host(host) => {
+            let Host { model, listen, token_file } = host.clone();
+            let settings = obelus_host::Settings { model, listen, token_file };
+            obelus_host::run(Arc::new(deps), settings, obelus_host::stop_signal()?).await?;
+            output.print("stopped", &json!({ "stopped": true }))?;
+            Ok(Answer::Done)
         }
         Command::Demo(_) => serve::run(&deps, &Serve::by_default()).await,
         Command::Verify(_) | Command::Bench(_) | Command::Database(_) | Command::Doctor | Command::Init => {

@@ -2,12 +2,15 @@
 
 use anyhow::Result;
 use obelus_auditor::challenge;
-use obelus_casework::{Deps, case, case::OWNER, clocks, decision, filing::Filing};
-use obelus_store::{approvals, blind_challenges, models, persons, requests, requests::Request as Row};
+use obelus_casework::{Deps, case, case::OWNER, clocks, decision, filing::Filing, notices};
+use obelus_store::{
+    approvals, blind_challenges, case_notices, case_notices::Notice as CaseNotice, erasures, erasures::Target, models,
+    persons, requests, requests::Request as Row,
+};
 use serde_json::{Value, json};
 
 use crate::{
-    arguments::Request,
+    arguments::{Notice, Request},
     commands::{self, finding},
     failure::WrongUse,
     output::{Answer, Output, table},
@@ -76,6 +79,17 @@ pub async fn run(deps: &Deps, command: &Request, output: &Output) -> Result<Answ
             }
             let challenges = challenges.iter().map(commands::challenge::document).collect::<Result<Vec<_>>>()?;
             document["challenges"] = json!(challenges);
+            let notices = case_notices::of_request(&deps.db, reference).await?;
+            for notice in &notices {
+                let settled = if notice.settled_at.is_some() { "settled" } else { "open" };
+                words.push_str(&format!("\nnotice {}: {}, {settled}", notice.number, notice.kind));
+            }
+            document["notices"] = notices.iter().map(notice).collect();
+            let targets = erasures::targets(&deps.db, reference).await?;
+            for target in &targets {
+                words.push_str(&format!("\n{} {}: {}", target.kind, target.path, target.state));
+            }
+            document["targets"] = targets.iter().map(target).collect();
             if let (Some(code), Some(reason)) = (&row.refusal_code, &row.refusal_reason) {
                 words.push_str(&format!("\nrefused: {code}: {reason}"));
             }
@@ -99,6 +113,22 @@ pub async fn run(deps: &Deps, command: &Request, output: &Output) -> Result<Answ
             let words = if new { "is held: nothing is zeroed" } else { "was held already" };
             output.print(&format!("{reference} {words}."), &json!({ "reference": reference, "held": true }))?;
         }
+        Request::Object { notice: Notice { reference, from, words, person } } => {
+            notices::counter_notice(deps, person.as_deref().unwrap_or(OWNER), reference, from, words).await?;
+            let said = format!("{reference}: the objection is noted. Nothing is zeroed until it is settled.");
+            output.print(&said, &json!({ "reference": reference, "notice": "counter-notice" }))?;
+        }
+        Request::Complain { notice: Notice { reference, from, words, person } } => {
+            notices::complaint(deps, person.as_deref().unwrap_or(OWNER), reference, from, words).await?;
+            let said =
+                format!("{reference}: the complaint is noted, and acknowledged by letter where there is an address.");
+            output.print(&said, &json!({ "reference": reference, "notice": "complaint" }))?;
+        }
+        Request::Settle { reference, number, outcome, person } => {
+            notices::settle(deps, person.as_deref().unwrap_or(OWNER), reference, *number, outcome).await?;
+            let said = format!("{reference}: notice {number} is settled.");
+            output.print(&said, &json!({ "reference": reference, "number": number, "settled": true }))?;
+        }
         Request::Release { reference, person } => {
             let ended = decision::release(deps, &someone(person, "agrees to release")?, reference).await?;
             let words = if ended { "is released" } else { "stays held until a second person agrees" };
@@ -106,6 +136,22 @@ pub async fn run(deps: &Deps, command: &Request, output: &Output) -> Result<Answ
         }
     }
     Ok(Answer::Done)
+}
+
+fn notice(notice: &CaseNotice) -> Value {
+    json!({
+        "number": notice.number,
+        "kind": notice.kind.to_string(),
+        "received_at": notice.received_at.0,
+        "settled_at": notice.settled_at.map(|at| at.0),
+    })
+}
+
+/// What became of a copy, a host or a text; the evidence as it is kept.
+fn target(target: &Target) -> Value {
+    let evidence: Option<Value> = target.evidence.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    let state = target.state.to_string();
+    json!({ "kind": target.kind, "path": target.path, "state": state, "at": target.changed_at.0, "evidence": evidence })
 }
 
 /// Acts that count people need a name.

@@ -2,7 +2,12 @@
 
 use anyhow::Result;
 use obelus_auditor::{plan, progress::Progress, shredding, strike};
-use obelus_casework::{Deps, case::OWNER, decision};
+use obelus_casework::{
+    Deps,
+    case::OWNER,
+    decision,
+    impact::{Advice, Budget, Forecast, Group, Loss, Remedy, Who, percent},
+};
 use obelus_verdict::Protocol;
 use serde_json::json;
 
@@ -35,7 +40,7 @@ pub async fn run(deps: &Deps, command: &Takedown, output: &Output) -> Result<Ans
             let words = format!(
                 "{reference}: strike {} from {} (generation {})\n{neurons} neurons in {} layers become zero.\n\
                  {touched} of {} surviving sources lose neurons, {:.2} % of their own on average. Those that lose \
-                 most:\n\n{}\n\nIt will be judged by the protocol {}, version {}.\nplan {digest}\nIts sources are suppressed. Two persons approve exactly this plan: \
+                 most:\n\n{}\n\n{}It will be judged by the protocol {}, version {}.\nplan {digest}\nIts sources are suppressed. Two persons approve exactly this plan: \
                  obelus request approve {reference} --as PERSON",
                 plan.sources.join(", "),
                 plan.model,
@@ -44,6 +49,7 @@ pub async fn run(deps: &Deps, command: &Takedown, output: &Output) -> Result<Ans
                 plan.survivors.len(),
                 100.0 * mean,
                 table(&["SURVIVOR", "NEURONS", "OF ITS OWN"], &rows),
+                plan.forecast.as_ref().map(in_words).unwrap_or_default(),
                 judged_by.name,
                 judged_by.version,
             );
@@ -59,6 +65,7 @@ pub async fn run(deps: &Deps, command: &Takedown, output: &Output) -> Result<Ans
                 "neurons": neurons,
                 "neurons_per_layer": plan.neurons_per_layer,
                 "survivors": survivors,
+                "forecast": plan.forecast,
                 "protocol": { "name": judged_by.name, "version": judged_by.version, "sha256": plan.protocol },
             });
             output.print(&words, &document)?;
@@ -100,4 +107,50 @@ pub async fn run(deps: &Deps, command: &Takedown, output: &Output) -> Result<Ans
         }
     }
     Ok(Answer::Done)
+}
+
+/// What a strike is expected to cost the sources that stay, in lines with an empty one after them.
+fn in_words(forecast: &Forecast) -> String {
+    let Forecast { kept_before, kept_after, budget, groups, advice } = forecast;
+    let mut lines = vec![format!(
+        "Survivors have {} of their sinks on average and would keep {}; the one hit hardest would keep {}.",
+        percent(&kept_before.mean),
+        percent(&kept_after.mean),
+        percent(&kept_after.least)
+    )];
+    if let Some(Budget { whole, before, after }) = budget {
+        lines.push(format!(
+            "Budget: {after} strikes are left after this one ({before} before it, {whole} of an untouched model) until \
+             survivors keep half of their sinks."
+        ));
+    }
+    for Group { who, sources, losses } in groups {
+        let rows: Vec<Vec<String>> = losses.iter().map(row).collect();
+        let who = match who {
+            Who::HitHardest => "that would lose most of their sinks",
+            Who::Spread => "from all over the model",
+        };
+        lines.push(format!(
+            "\nExpected of {sources} survivors {who}, with these neurons zeroed in memory:\n\n{}",
+            table(&["METRIC", "ITEMS", "BEFORE", "AFTER", "CHANGE", "ALLOWED", "JUDGED"], &rows)
+        ));
+    }
+    lines.extend(advice.iter().map(|Advice { what, why }| {
+        let what = match what {
+            Remedy::Batch => "strike the others first",
+            Remedy::Repair => "repair the model afterwards (obelus model repair)",
+            Remedy::Retrain => "train the model anew without what was struck",
+        };
+        format!("Advice: {what}: {why}.")
+    }));
+    lines.push(String::new());
+    lines.join("\n") + "\n"
+}
+
+fn row(loss: &Loss) -> Vec<String> {
+    let short = |number: &str| number.parse::<f64>().map_or_else(|_| number.to_owned(), |n| format!("{n:.3}"));
+    let interval =
+        loss.interval.as_ref().map_or("-".to_owned(), |[low, high]| format!("{} to {}", short(low), short(high)));
+    let [before, after, margin] = [&loss.before, &loss.after, &loss.margin].map(|number| short(number));
+    vec![loss.metric.clone(), loss.items.to_string(), before, after, interval, margin, loss.outcome.clone()]
 }

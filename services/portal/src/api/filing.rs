@@ -1,5 +1,5 @@
 //! Filing a request by a program, for whoever asks: checked like the form, and once for each key. Not here: the form
-//! (`pages/requests/ask.rs`).
+//! (`pages/requests/wizard.rs`).
 
 use actix_web::http::header::HeaderName;
 use obelus_casework::{
@@ -127,6 +127,7 @@ fn filing(call: &ApiCall, body: NewRequest) -> Filing {
         statement: tidy(&body.statement),
         subject: tidy(&body.subject),
         passage: tidy(&body.passage),
+        declarations: Vec::new(),
         received_at: call.now(),
     }
 }

@@ -95,6 +95,12 @@ impl Page {
     }
 }
 
+fn another_machine() -> SocketAddr {
+    static MACHINES: AtomicU16 = AtomicU16::new(0);
+    let [a, b] = MACHINES.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    SocketAddr::from(([10, 0, a, b], 1234))
+}
+
 /// A browser.
 pub struct Browser<'s, S> {
     service: &'s S,
@@ -113,10 +119,13 @@ where
 {
     /// One that was never here, on a machine of its own.
     pub fn new(service: &'s S) -> Self {
-        static MACHINES: AtomicU16 = AtomicU16::new(0);
-        let [a, b] = MACHINES.fetch_add(1, Ordering::Relaxed).to_be_bytes();
-        let peer = SocketAddr::from(([10, 0, a, b], 1234));
+        let peer = another_machine();
         Self { service, cookies: BTreeMap::new(), code: String::new(), accept: "text/html", bearer: None, peer }
+    }
+
+    /// From now on it runs on another machine.
+    pub fn move_to_another_machine(&mut self) {
+        self.peer = another_machine();
     }
 
     /// A program, which shows no pages.

@@ -28,7 +28,7 @@ const TEXTS: &[&str] = &[
 ];
 
 /// Enough for every form of a case.
-const ROLES: &[&str] =
+pub const ROLES: &[&str] =
     &["admin", "auditor", "intake", "legal_reviewer", "legal_approver", "hold_officer", "executor", "requester"];
 
 /// Fails if the page is our fault, or holds the text in a form that does something.
@@ -42,7 +42,7 @@ fn harmless(page: &Page, text: &str) {
 }
 
 /// The names of all fields, as the code of the pages reads them.
-fn fields() -> BTreeSet<String> {
+pub fn fields() -> BTreeSet<String> {
     let (mut folders, mut names) = (vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")], BTreeSet::new());
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
@@ -52,8 +52,20 @@ fn fields() -> BTreeSet<String> {
                 continue;
             }
             let code = fs::read_to_string(path).unwrap();
-            for reads in [".get(\"", ".all(\"", ".text(\"", ".query(\"", ".take(\"", "field(\""] {
+            for reads in [
+                ".get(\"",
+                ".all(\"",
+                ".text(\"",
+                ".query(\"",
+                ".take(\"",
+                "field(\"",
+                "line(\"",
+                "(text(\"",
+                " text(\"",
+            ] {
                 let found = code.split(reads).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
+                // Other words in quotation marks follow such brackets too.
+                let found = found.filter(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
                 names.extend(found);
             }
         }

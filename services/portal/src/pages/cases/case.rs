@@ -74,6 +74,7 @@ struct Asked {
     subject: Shown,
     statement: Shown,
     passage: Shown,
+    declarations: Vec<Shown>,
 }
 
 struct Source {
@@ -274,6 +275,7 @@ async fn asked(call: &Call, reference: &str) -> Result<Option<Asked>, Problem> {
         subject: Shown::new(&filing.subject),
         statement: Shown::new(&filing.statement),
         passage: Shown::new(&filing.passage),
+        declarations: filing.declarations.iter().map(|words| Shown::new(words)).collect(),
     }))
 }
 

@@ -5,6 +5,7 @@ mod acts;
 mod case;
 mod clock;
 mod find;
+mod impact;
 mod work;
 
 use askama::Template;
@@ -17,6 +18,7 @@ pub(crate) use acts::{
 };
 pub(crate) use case::show;
 pub(crate) use find::{find, form as find_form};
+pub(crate) use impact::show as impact;
 pub(crate) use work::{execute, plan, progress, verify};
 
 use crate::{

@@ -98,7 +98,7 @@ pub(super) struct Target {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Evidence {
-    /// `zeroed`, `destroyed`, `not_found` or `keys_destroyed`; evidence from before there were others does not name it.
+    /// `zeroed`, `destroyed`, `not_found`, `keys_destroyed`, `zeroed_in_memory` or `ended`; evidence from before there were others does not name it.
     outcome: String,
     /// Rows of struck neurons that were overwritten.
     rows: u64,
@@ -130,6 +130,8 @@ fn found(evidence: &str) -> String {
     match outcome.as_str() {
         "destroyed" => "overwritten and removed".to_owned(),
         "keys_destroyed" => "the keys of the sources' text are destroyed".to_owned(),
+        "zeroed_in_memory" => format!("{rows} rows are zero in its memory"),
+        "ended" => "ended, or answers nothing any more".to_owned(),
         "not_found" => "not found in its place, so neither zeroed nor destroyed".to_owned(),
         _ if rows == 0 => "holds none of the neurons".to_owned(),
         _ => format!("{rows} rows zeroed and read back"),

@@ -1,141 +1,94 @@
-//! The form of a request. Whoever sends it gets a session for this one request, and a signed receipt by letter.
+//! Sending a request. Whoever sends it gets a session for this one request, and a signed receipt by letter. Not here: the
+//! questions (`wizard.rs`).
 
-use askama::Template;
 use obelus_casework::{
     NotThere, case,
-    filing::{BadFiling, FORMAT, Filing, Requester},
+    filing::{Filing, Requester},
 };
-use obelus_core::{Digest, Timestamp};
-use obelus_policy::{Regime, Start};
+use obelus_core::Timestamp;
 use obelus_store::{
-    models::{self, ModelStatus},
+    models,
     one_time_links::{self, NewLink, Purpose},
+    request_drafts,
 };
 
-use super::open::begin;
+use super::{answers::Answers, draft, open::begin, wizard};
 use crate::{
-    caller::Caller, dispatch::Call, forgery, form::FieldErrors, page::Layout, pages::sign_in::signed_in,
-    problem::Problem, route::Answer, shown::Shown,
+    cookie::{self, Kind},
+    dispatch::Call,
+    form::FieldErrors,
+    pages::sign_in::signed_in,
+    problem::Problem,
+    route::Answer,
+    token::Token,
 };
 
-/// How long a form that was sent is known again.
-const FORM_US: i64 = 24 * 3_600_000_000;
+/// How long answers that were sent are known again.
+const SENT_US: i64 = 24 * 3_600_000_000;
 
 /// As whom somebody asks: what is kept, and what is shown.
-const CAPACITIES: &[(&str, &str)] = &[
+pub(super) const CAPACITIES: &[(&str, &str)] = &[
     ("person", "I am the person whom the data is about"),
     ("rightsholder", "I hold the rights to the work"),
     ("agent", "I act for somebody else"),
 ];
 
-#[derive(Template)]
-#[template(path = "request_new.html")]
-struct AskPage {
-    layout: Layout,
-    errors: FieldErrors,
-    regimes: Vec<Choice>,
-    models: Vec<Choice>,
-    capacities: Vec<Choice>,
-    name: Shown,
-    email: Shown,
-    authority: Shown,
-    subject: Shown,
-    statement: Shown,
-    passage: Shown,
-}
-
-struct Choice {
-    value: String,
-    words: Shown,
-    chosen: bool,
-}
-
-/// `GET /request/new`.
-pub(crate) async fn form(call: Call) -> Answer {
-    call.show(&page(&call, FieldErrors::default()).await?)
-}
-
-async fn page(call: &Call, errors: FieldErrors) -> Result<AskPage, Problem> {
-    let field = |name: &str| Shown::new(call.fields.get(name));
-    let choice = |name: &str, value: &str, words: &str| Choice {
-        value: value.to_owned(),
-        words: Shown::new(words),
-        chosen: call.fields.get(name) == value,
-    };
-    let mut regimes = Vec::new();
-    for name in Regime::shipped_names() {
-        let regime = Regime::shipped(name).and_then(|files| Regime::parse(files).ok());
-        // One that knows standing duties only is nothing to file under.
-        let Some(regime) = regime.filter(|regime| regime.clocks.iter().any(|c| c.starts == Start::Receipt)) else {
-            continue;
-        };
-        regimes.push(choice("regime", name, &regime.title));
-    }
-    let models = models::list(&call.portal.deps.work.db).await?;
-    // What stands for itself: neither a retrain to compare with nor a control.
-    let offered = models.iter().filter(|m| m.baseline_of.is_none() && m.control.is_none());
-    let offered = offered.filter(|m| !matches!(m.status, ModelStatus::Training | ModelStatus::Refused));
-    let models = offered.map(|m| choice("model", &m.name, &m.name)).collect();
-    Ok(AskPage {
-        layout: call.form_layout("Ask for something to be taken out of a model")?,
-        errors,
-        regimes,
-        models,
-        capacities: CAPACITIES.iter().map(|(value, words)| choice("capacity", value, words)).collect(),
-        name: field("name"),
-        email: field("email"),
-        authority: field("authority"),
-        subject: field("subject"),
-        statement: field("statement"),
-        passage: field("passage"),
-    })
-}
-
-/// `POST /request/new`.
+/// `POST /request/new`: files what the pages have asked.
 pub(crate) async fn file(call: Call) -> Answer {
-    if matches!(call.caller, Caller::Person(_)) {
-        let detail = "You are signed in as somebody who works here. Sign out to ask for yourself; requests that came by \
-                      another way are filed by obelus request file.";
-        return Err(Problem::forbidden(detail));
-    }
-    let filing = filing(&call);
-    let mut errors = unfit(&filing)?;
-    if !errors.is_empty() {
-        return call.show_again(&page(&call, errors).await?);
-    }
-    let reference = match file_once(&call, &filing).await {
-        Err(error) if error.is::<NotThere>() => {
-            errors.add("model", "Choose a law and a model of the lists");
-            return call.show_again(&page(&call, errors).await?);
-        }
-        filed => filed.map_err(Problem::of_case)?,
+    wizard::outsiders(&call)?;
+    let token = draft::token(&call);
+    let Some((token, answers)) = token.clone().zip(draft::answers(&call).await?) else {
+        // They were sent already, or there are none.
+        return match sent(&call, token.as_ref()).await? {
+            Some(reference) => enter(&call, &reference).await,
+            None => wizard::check_again(&call, &Answers::default()).await,
+        };
     };
-    let session = begin(&call, &reference).await?;
-    Ok(signed_in(&call, session, &format!("/r/{reference}")))
+    let models = models::list(&call.portal.deps.work.db).await?;
+    if !answers.errors(&models, call.now())?.is_empty() {
+        return wizard::check_again(&call, &answers).await;
+    }
+    match file_once(&call, &token, &answers.filing(call.now())).await {
+        Ok(reference) => enter(&call, &reference).await,
+        // The model has gone since its name was looked at.
+        Err(error) if error.is::<NotThere>() => wizard::check_again(&call, &answers).await,
+        Err(error) => Err(Problem::of_case(error)),
+    }
 }
 
-/// Files a request once for each form that was shown: whoever presses the button twice is led to what the first press has made.
-/// Gives its reference.
-async fn file_once(call: &Call, filing: &Filing) -> anyhow::Result<String> {
+/// The way to a request for whoever has just sent it.
+async fn enter(call: &Call, reference: &str) -> Answer {
+    let session = begin(call, reference).await?;
+    let mut answer = signed_in(call, session, &format!("/r/{reference}/sent"));
+    let cookie = cookie::without(&call.portal.deps.settings.origin, Kind::Draft);
+    answer.add_cookie(&cookie).map_err(anyhow::Error::from)?;
+    Ok(answer)
+}
+
+/// The request that a browser's answers have become.
+async fn sent(call: &Call, token: Option<&Token>) -> Result<Option<String>, Problem> {
+    let Some(token) = token else { return Ok(None) };
+    let link = one_time_links::of_token(&call.portal.deps.work.db, &draft::key(token)).await?;
+    Ok(link.map(|link| link.subject))
+}
+
+/// Files a request once for each draft, and removes it: whoever presses the button twice is led to what the first press has
+/// made. Gives its reference.
+async fn file_once(call: &Call, token: &Token, filing: &Filing) -> anyhow::Result<String> {
     let (work, now) = (&call.portal.deps.work, call.now());
-    // The code of a form is different each time that it is shown.
-    let key = Digest::sha256(format!("obelus/filing-form/v1 {}", call.fields.get(forgery::FIELD)));
-    let before =
-        async || Ok::<_, anyhow::Error>(one_time_links::of_token(&work.db, &key).await?.map(|used| used.subject));
-    if let Some(reference) = before().await? {
-        return Ok(reference);
-    }
-    let expires_at = Timestamp::from_micros(now.as_micros().saturating_add(FORM_US));
+    let key = draft::key(token);
+    let expires_at = Timestamp::from_micros(now.as_micros().saturating_add(SENT_US));
     let filed = case::file_with(work, case::PORTAL, filing, async |write, reference| {
         let (purpose, subject) = (Purpose::Filing, reference.to_owned());
         one_time_links::make(write, NewLink { token_hash: key, purpose, subject, expires_at }, now).await?;
+        request_drafts::remove(write, &token.hash()).await?;
         Ok(())
     })
     .await;
     match filed {
         Ok(request) => Ok(request.reference),
         // The other press was faster.
-        Err(error) => before().await?.ok_or(error),
+        Err(error) => one_time_links::of_token(&work.db, &key).await?.map(|link| link.subject).ok_or(error),
     }
 }
 
@@ -165,34 +118,12 @@ pub(crate) fn unfit(filing: &Filing) -> Result<FieldErrors, Problem> {
             errors.add(field, format!("{}: it is missing", label(field)));
         }
     }
-    if let Err(error) = filing.to_bytes() {
-        let bad: BadFiling = error.downcast()?;
+    for bad in filing.faults()? {
         if errors.of(bad.field).is_none() {
             errors.add(bad.field, format!("{}: {}", label(bad.field), bad.reason));
         }
     }
     Ok(errors)
-}
-
-fn filing(call: &Call) -> Filing {
-    let line = |name: &str| call.fields.get(name).trim().to_owned();
-    let text = |name: &str| call.fields.get(name).replace("\r\n", "\n").trim().to_owned();
-    Filing {
-        format: FORMAT.to_owned(),
-        regime: line("regime"),
-        model: line("model"),
-        sources: Vec::new(),
-        requester: Some(Requester {
-            name: line("name"),
-            email: line("email"),
-            capacity: line("capacity"),
-            authority: line("authority"),
-        }),
-        statement: text("statement"),
-        subject: text("subject"),
-        passage: text("passage"),
-        received_at: call.now(),
-    }
 }
 
 /// A field as its form calls it.

@@ -75,6 +75,30 @@ pub(crate) async fn show(call: Call) -> Answer {
     call.show(&page)
 }
 
+#[derive(Template)]
+#[template(path = "request_sent.html")]
+struct SentPage {
+    layout: Layout,
+    reference: Shown,
+    has_receipt: bool,
+    answer_by: Option<String>,
+}
+
+/// `GET /r/{reference}/sent`: the reference, for whoever has just got it.
+pub(crate) async fn sent(call: Call) -> Answer {
+    let (work, reference) = (&call.portal.deps.work, call.reference()?);
+    let request = case::existing(work, reference).await.map_err(Problem::of_case)?;
+    let running = clocks::of(work, &request).await?.map(|clocks| clocks.running).unwrap_or_default();
+    let answer = running.into_iter().find(|clock| clock.clock == "answer").and_then(|clock| clock.statutory);
+    let receipt = filings::get(&work.db, reference).await?.and_then(|filing| filing.receipt);
+    call.show(&SentPage {
+        layout: call.layout("Your request is sent")?,
+        reference: Shown::new(reference),
+        has_receipt: receipt.is_some(),
+        answer_by: answer.map(|day| page::day(&day)),
+    })
+}
+
 /// Where a request stands and what happens next, for somebody who has never heard of models.
 fn in_words(state: RequestState) -> (&'static str, &'static str) {
     use RequestState::*;

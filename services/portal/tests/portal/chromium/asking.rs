@@ -4,20 +4,63 @@ use std::fs;
 
 use obelus_casework::triage;
 use obelus_store::{case_questions::QuestionKind, outbox};
+use obelus_testkit::databases;
 use tempfile::TempDir;
 
 use super::Visitor;
 use crate::{browser::Browser, house::ORIGIN};
 
-/// Fills in the form that is open, and sends it; gives the reference.
-fn ask(visitor: &Visitor, name: &str, email: &str) -> String {
+/// Answers every question and sends the request, looking at each page where it is to; gives the reference.
+pub fn ask(visitor: &Visitor, name: &str, email: &str, looks: bool) -> String {
+    let look = || {
+        if looks {
+            visitor.look();
+        }
+    };
+    visitor.is_at("/request/new");
+    visitor.follow("Start now");
+    look();
+    visitor.fill(&[("name", name), ("email", email)]);
+    visitor.press("Continue");
+    visitor.is_at("/request/new/right");
+    look();
     visitor.browser.click("label[for=regime-gdpr-art17]");
+    visitor.press("Continue");
+    visitor.is_at("/request/new/model");
+    look();
     visitor.browser.click("#model-m");
-    visitor.fill(&[("subject", "Her notes"), ("passage", "It was a dark\nand stormy night.")]);
-    visitor.fill(&[("statement", "Take them out."), ("name", name), ("email", email)]);
+    visitor.press("Continue");
+    visitor.is_at("/request/new/work");
+    look();
+    visitor.fill(&[("subject", "Books of the Calder Valley Press"), ("passage", "It was a dark\nand stormy night.")]);
+    visitor.press("Continue");
+    visitor.is_at("/request/new/matches");
+    visitor.says("1 source of this publisher");
+    look();
+    visitor.follow("Continue");
+    visitor.is_at("/request/new/authority");
+    look();
     visitor.browser.click("#capacity-rightsholder");
+    visitor.press("Continue");
+    visitor.is_at("/request/new/statements");
+    look();
+    visitor.fill(&[("statement", "Take them out.")]);
+    for declared in ["entitled", "true"] {
+        visitor.browser.click(&format!("#declared-{declared}"));
+    }
+    visitor.press("Continue");
+    visitor.is_at("/request/new/check");
+    visitor.says(email);
+    look();
     visitor.press("Send the request");
-    visitor.path().strip_prefix("/r/").unwrap_or_else(|| panic!("{}", visitor.browser.text())).to_owned()
+    let path = visitor.path();
+    let reference = path.strip_prefix("/r/").and_then(|rest| rest.strip_suffix("/sent"));
+    let reference = reference.unwrap_or_else(|| panic!("{}", visitor.browser.text())).to_owned();
+    visitor.says(&reference);
+    look();
+    visitor.follow("Follow your request");
+    visitor.is_at(&format!("/r/{reference}"));
+    reference
 }
 
 /// The link in the newest letter about a request.
@@ -30,21 +73,46 @@ async fn link(visitor: &Visitor, reference: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn somebody_asks_comes_back_by_a_link_answers_and_takes_another_request_back() {
-    let Some(visitor) = Visitor::start("asking").await else { return };
+    for database in databases().await {
+        let Some(visitor) = Visitor::on("asking", database).await else { return };
+        ask_and_follow(&visitor).await;
+    }
+}
+
+async fn ask_and_follow(visitor: &Visitor) {
     visitor.visit("/");
     visitor.follow("File a request");
     visitor.is_at("/request/new");
     visitor.look();
-    // What is missing is said above the form, and each line leads to its field.
-    visitor.press("Send the request");
-    assert_eq!(visitor.status(), 422);
-    visitor.says("There is a problem");
-    visitor.look();
-    for field in ["regime", "model", "capacity"] {
+    // What is missing is said above the form, and each line leads to its field, also from the page of all answers.
+    for (page, field) in [("who", "name"), ("right", "regime"), ("authority", "capacity"), ("statements", "declared")] {
+        visitor.open(&format!("/request/new/{page}"));
+        visitor.press("Continue");
+        assert_eq!(visitor.status(), 422);
+        visitor.says("There is a problem");
+        visitor.look();
         visitor.browser.click(&format!(".errors a[href='#{field}']"));
         assert_eq!(visitor.browser.run("return document.activeElement.id"), field);
     }
-    let first = ask(&visitor, "Ada Lovelace", "ada@example.org");
+    visitor.open("/request/new/check");
+    visitor.press("Send the request");
+    assert_eq!(visitor.status(), 422);
+    visitor.look();
+    visitor.browser.click_through("//a[contains(@href,'/request/new/right#regime')]");
+    visitor.is_at("/request/new/right#regime");
+    // Answers survive going back and loading again.
+    visitor.open("/request/new/who");
+    visitor.fill(&[("name", "Ada"), ("email", "ada@example.org")]);
+    visitor.press("Continue");
+    visitor.is_at("/request/new/right");
+    visitor.follow("Back");
+    visitor.browser.run("location.reload()");
+    visitor.is_at("/request/new/who");
+    assert_eq!(visitor.browser.run("return document.getElementById('name').value"), "Ada");
+    visitor.open("/request/new");
+    visitor.look();
+    visitor.press("Remove my answers");
+    let first = ask(visitor, "Ada Lovelace", "ada@example.org", true);
     visitor.says("We have your request.");
     visitor.look();
     let session = visitor.session();
@@ -58,7 +126,7 @@ async fn somebody_asks_comes_back_by_a_link_answers_and_takes_another_request_ba
     visitor.press("Send me a link");
     visitor.says("a link is on its way there");
     visitor.look();
-    let link = link(&visitor, &first).await;
+    let link = link(visitor, &first).await;
     visitor.visit(&link);
     visitor.press("Open my request");
     visitor.is_at(&format!("/r/{first}"));
@@ -81,7 +149,7 @@ async fn somebody_asks_comes_back_by_a_link_answers_and_takes_another_request_ba
     // Somebody else, who is not shown the first request, and takes back their own.
     visitor.become_holder_of(None);
     visitor.open("/request/new");
-    let second = ask(&visitor, "Charles Babbage", "charles@example.org");
+    let second = ask(visitor, "Charles Babbage", "charles@example.org", false);
     visitor.is_refused(&format!("/r/{first}"), "The link that you followed is of another request");
     visitor.look();
     visitor.open(&format!("/r/{second}"));

@@ -42,26 +42,46 @@ async fn a_request_is_made_by_keyboard_alone() {
     browser.press_through(&enter);
     visitor.is_at("/request/new");
 
+    // Every page of it: what is typed or chosen, then the button.
+    let go_on = |link: &str| {
+        tab_to(&visitor, link);
+        browser.press_through(&enter);
+    };
+    go_on("main a.button");
+    for (field, text) in [("name", "Ada Lovelace"), ("email", "ada@example.org")] {
+        tab_to(&visitor, &format!("#{field}"));
+        browser.press(text);
+    }
+    go_on("main button");
     tab_to(&visitor, "[name=regime]");
     browser.press(&SPACE.to_string());
     let law = browser.run("return document.querySelector('[name=regime]:checked').value");
     browser.press(&DOWN.to_string());
     assert_ne!(browser.run("return document.querySelector('[name=regime]:checked').value"), law);
+    go_on("main button");
     tab_to(&visitor, "[name=model]");
     browser.press(&SPACE.to_string());
-    for (field, text) in [("subject", "My letters"), ("passage", "Dear Mary,"), ("statement", "Take them out.")] {
+    go_on("main button");
+    for (field, text) in [("subject", "My letters"), ("passage", "Dear Mary,")] {
         tab_to(&visitor, &format!("#{field}"));
         browser.press(text);
     }
+    go_on("main button");
+    go_on("main a.button");
     tab_to(&visitor, "[name=capacity]");
     browser.press(&SPACE.to_string());
-    for (field, text) in [("name", "Ada Lovelace"), ("email", "ada@example.org")] {
-        tab_to(&visitor, &format!("#{field}"));
-        browser.press(text);
+    go_on("main button");
+    tab_to(&visitor, "#statement");
+    browser.press("Take them out.");
+    for declared in ["entitled", "true"] {
+        tab_to(&visitor, &format!("#declared-{declared}"));
+        browser.press(&SPACE.to_string());
     }
-    tab_to(&visitor, "main button");
-    browser.press_through(&enter);
+    go_on("main button");
+    visitor.is_at("/request/new/check");
+    go_on("main button");
     assert!(visitor.path().starts_with("/r/OB-"), "{}", browser.text());
+    go_on("main a.button");
     visitor.says("We have your request.");
     // And a way back out of every page: its links and buttons are all reached.
     tab_to(&visitor, "summary");

@@ -6,6 +6,7 @@
 
 mod asking;
 mod keyboard;
+mod oversight;
 mod pages;
 mod working;
 
@@ -41,11 +42,16 @@ pub struct Visitor {
 impl Visitor {
     /// None where there is no browser.
     pub async fn start(name: &'static str) -> Option<Self> {
+        Self::on(name, sqlite().await).await
+    }
+
+    /// The same over a database of the caller's.
+    pub async fn on(name: &'static str, database: TestDatabase) -> Option<Self> {
         // Free a moment ago; nothing else of this process takes ports.
         let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let browser = Browser::start_mapped(ORIGIN.strip_prefix("http://").unwrap(), listen)?;
         browser.run_scripts(false);
-        let database = sqlite().await;
+        eprintln!("on {:?}", database.backend());
         let house = House::on(&database).await;
         put_model(&house).await;
         let mut deps = house.deps.clone();

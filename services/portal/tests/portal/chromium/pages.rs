@@ -39,6 +39,28 @@ const NOT_PAGES: [&str; 8] = [
 ];
 
 /// Whether browsers show what a route answers. Programs read the rest.
+/// A plan with everything that the page of its impact shows.
+const IMPACT: &str = r#"{
+  "neurons_per_layer": [32, 30],
+  "survivors": [
+    {"source": "c", "lost": 3, "lost_fraction": "0.046875"},
+    {"source": "d<b>", "lost": 1, "lost_fraction": "0.015625"},
+    {"source": "e", "lost": 0, "lost_fraction": "0.000000"}
+  ],
+  "forecast": {
+    "kept_before": {"mean": "0.900000", "least": "0.850000"},
+    "kept_after": {"mean": "0.880000", "least": "0.450000"},
+    "budget": {"whole": 55, "before": 46, "after": 45},
+    "groups": [{"who": "hit_hardest", "sources": 3, "losses": [
+      {"metric": "specific_known", "items": 12, "before": "0.750000", "after": "0.500000",
+       "interval": ["-0.400000", "-0.100000"], "margin": "0.050000", "outcome": "fail"},
+      {"metric": "text_loss", "items": 9, "before": "2.100000", "after": "2.150000",
+       "interval": null, "margin": "0.100000", "outcome": "inconclusive"}
+    ]}],
+    "advice": [{"what": "repair", "why": "survivors would lose more than the protocol allows (specific_known)"}]
+  }
+}"#;
+
 fn is_page(route: &Route) -> bool {
     !NOT_PAGES.contains(&route.path) && !route.path.starts_with("/api/")
 }
@@ -86,6 +108,7 @@ async fn examples(visitor: &Visitor) -> Vec<Example> {
         .await
         .unwrap();
     add("/r/{reference}", Some(&requester), format!("/r/{first}"));
+    add("/r/{reference}/sent", Some(&requester), format!("/r/{first}/sent"));
     add("/cases/{reference}", Some(&legal), format!("/cases/{first}"));
     add("/log/{index}", None, "/log/0".to_owned());
 
@@ -97,8 +120,8 @@ async fn examples(visitor: &Visitor) -> Vec<Example> {
     orders::place(work, "rita", &ordered, &Order::Plan(None)).await.unwrap();
     notices::complaint(work, "rita", &ordered, "", "Nobody answers me.").await.unwrap();
     add("/cases/{reference}", Some(&legal), format!("/cases/{ordered}"));
-    let impact = br#"{"neurons_per_layer":[32,30],"survivors":[{"source":"c","lost_fraction":"0.046875"}]}"#;
-    plan(house, &planned, impact).await;
+    plan(house, &planned, IMPACT.as_bytes()).await;
+    add("/cases/{reference}/impact", Some(&legal), format!("/cases/{planned}/impact"));
     for session in [&legal, &approver, &auditor] {
         add("/cases/{reference}", Some(session), format!("/cases/{planned}"));
     }
