@@ -18,7 +18,7 @@ use crate::{Deps, NotThere, case::permitted};
 /// The role whose power is a grant's.
 pub const REGULATOR: &str = "regulator";
 /// What the audit trail calls what was read from outside. No step of a case, so that no document about one has them.
-pub const READINGS: [&str; 4] = ["read_case", "read_cases", "read_audit", "read_sample"];
+pub const READINGS: [&str; 5] = ["read_case", "read_cases", "read_impact", "read_audit", "read_sample"];
 /// A grant is for a time that somebody can foresee.
 const LONGEST_US: i64 = 366 * 86_400_000_000;
 /// Characters of the words about a matter.

@@ -12,7 +12,7 @@ use crate::installation::{CORPUS, Ended, Installation, MODEL, RETRAIN};
 const LATER: &str = "later";
 
 /// The small installation with a corpus of further sources, and two of them that the model does not have.
-fn with_later() -> (Installation, Vec<String>) {
+pub fn with_later() -> (Installation, Vec<String>) {
     let here = Installation::trained();
     here.run(&["corpus", "generate", LATER, "--sources", "40", "--seed", "8"]).json(0);
     let ids = |corpus: &str| -> Vec<String> {
@@ -28,7 +28,7 @@ fn adding<'a>(sources: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
     [&["model", "train", MODEL, "--corpus", LATER, "--quiet", "--steps", "12", "--add-sources"], sources, more].concat()
 }
 
-fn add(here: &Installation, sources: &[&str], more: &[&str]) -> Ended {
+pub fn add(here: &Installation, sources: &[&str], more: &[&str]) -> Ended {
     here.run(&adding(sources, more))
 }
 

@@ -13,6 +13,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
+    adaptations::{add, with_later},
     installation::{Installation, MODEL},
     server::{PATIENCE, free_port},
 };
@@ -180,10 +181,17 @@ fn what_is_struck_is_refused_and_zero_in_every_host() {
 }
 
 #[test]
-fn a_host_stops_when_it_is_told_and_loads_what_was_changed() {
-    let here = Installation::trained();
+fn a_host_loads_what_was_changed_and_stops_when_it_is_told() {
+    let (here, new) = with_later();
+    assert!(here.run(&["host", "nothing"]).refused(2).contains("nothing"));
     let mut host = Host::start(&here);
-    assert!(here.run(&["host", "nothing"]).refused(3).contains("nothing"));
+    assert_eq!(host.complete(&new[0]).0, 404);
+    add(&here, &[&new[0]], &[]).json(0);
+    let begun = Instant::now();
+    while host.complete(&new[0]).0 != 200 {
+        assert!(begun.elapsed() < PATIENCE, "it does not load the other weights: {}", host.said());
+        thread::sleep(Duration::from_millis(50));
+    }
     host.signal("TERM");
     assert_eq!(host.ends(), Some(0), "{}", host.said());
 }
