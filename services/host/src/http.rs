@@ -2,13 +2,13 @@
 //! `/ready` to everybody. Errors are problem details (RFC 9457).
 
 use std::{
+    fmt,
     net::{SocketAddr, TcpListener},
     sync::Arc,
 };
 
 use actix_web::{
-    App, HttpRequest, HttpResponse, HttpServer,
-    error::{InternalError, JsonPayloadError},
+    App, HttpRequest, HttpResponse, HttpServer, ResponseError,
     http::{
         StatusCode,
         header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE},
@@ -17,7 +17,7 @@ use actix_web::{
 };
 use anyhow::{Context as _, Result};
 use obelus_casework::NotThere;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json;
 
 use crate::{
@@ -62,7 +62,7 @@ impl Bound {
         let app = move || {
             App::new()
                 .app_data(here.clone())
-                .app_data(web::JsonConfig::default().limit(LARGEST).error_handler(unreadable))
+                .app_data(web::PayloadConfig::new(LARGEST))
                 .route("/v1/complete", web::post().to(complete))
                 .route("/v1/score", web::post().to(score))
                 .route("/v1/state", web::get().to(state))
@@ -124,133 +124,147 @@ const fn one() -> f64 {
     1.0
 }
 
-fn lit(source: Option<String>, route: Option<&Route>) -> Result<Lit, HttpResponse> {
+/// A body, or why there is none.
+type Body = Result<web::Bytes, actix_web::Error>;
+
+fn lit(source: Option<String>, route: Option<&Route>) -> Result<Lit, Fault> {
     match (source, route) {
-        (Some(_), Some(_)) => Err(bad("name a source or a route, and not both")),
+        (Some(_), Some(_)) => Err(Fault::invalid("name a source or a route, and not both")),
         (Some(id), None) => Ok(Lit::Source(id)),
         (None, Some(Route::Nearest)) => Ok(Lit::Nearest),
         (None, Some(Route::None) | None) => Ok(Lit::Backbone),
     }
 }
 
-async fn complete(here: web::Data<Here>, request: HttpRequest, asked: web::Json<CompleteRequest>) -> HttpResponse {
-    if let Err(refused) = here.admit(&request) {
-        return refused;
-    }
-    let CompleteRequest { prompt, source, route, tokens, temperature, top_p, seed, stop } = asked.into_inner();
+async fn complete(here: web::Data<Here>, request: HttpRequest, body: Body) -> Result<HttpResponse, Fault> {
+    let asked: CompleteRequest = here.admitted(&request, body)?;
+    let CompleteRequest { prompt, source, route, tokens, temperature, top_p, seed, stop } = asked;
     if !(1..=MOST_TOKENS).contains(&tokens) {
-        return bad(&format!("tokens must be 1 to {MOST_TOKENS}"));
+        return Err(Fault::invalid(format!("tokens must be 1 to {MOST_TOKENS}")));
     }
     let sound = temperature.is_finite() && temperature >= 0.0 && top_p > 0.0 && top_p <= 1.0;
     if !sound || stop.iter().any(String::is_empty) {
-        return bad("temperature must be 0 or more, top_p above 0 and at most 1, and no text of stop empty");
+        let detail = "temperature must be 0 or more, top_p above 0 and at most 1, and no text of stop empty";
+        return Err(Fault::invalid(detail));
     }
-    let lit = match lit(source, route.as_ref()) {
-        Ok(lit) => lit,
-        Err(refused) => return refused,
-    };
+    let lit = lit(source, route.as_ref())?;
     let sampling = Draw { tokens, temperature, top_p, seed };
     answer(here.engine.complete(Completion { prompt, sampling, stop }, lit).await)
 }
 
-async fn score(here: web::Data<Here>, request: HttpRequest, asked: web::Json<ScoreRequest>) -> HttpResponse {
-    if let Err(refused) = here.admit(&request) {
-        return refused;
-    }
-    let ScoreRequest { prompt, answer: text, source, route } = asked.into_inner();
+async fn score(here: web::Data<Here>, request: HttpRequest, body: Body) -> Result<HttpResponse, Fault> {
+    let ScoreRequest { prompt, answer: text, source, route } = here.admitted(&request, body)?;
     if text.is_empty() {
-        return bad("answer must not be empty");
+        return Err(Fault::invalid("answer must not be empty"));
     }
-    match lit(source, route.as_ref()) {
-        Ok(lit) => answer(here.engine.score(prompt, text, lit).await),
-        Err(refused) => refused,
-    }
+    let lit = lit(source, route.as_ref())?;
+    answer(here.engine.score(prompt, text, lit).await)
 }
 
-async fn state(here: web::Data<Here>, request: HttpRequest) -> HttpResponse {
-    match here.admit(&request) {
-        Ok(()) => HttpResponse::Ok().json(json!({
-            "answers": here.standing.permits(None).is_ok(),
-            "refused": here.standing.refused(),
-        })),
-        Err(refused) => refused,
-    }
+async fn state(here: web::Data<Here>, request: HttpRequest) -> Result<HttpResponse, Fault> {
+    here.admit(&request)?;
+    let (answers, refused) = (here.standing.permits(None).is_ok(), here.standing.refused());
+    Ok(HttpResponse::Ok().json(json!({ "answers": answers, "refused": refused })))
 }
 
 async fn health() -> HttpResponse {
     HttpResponse::Ok().json(json!({ "status": "ok" }))
 }
 
-async fn ready(here: web::Data<Here>) -> HttpResponse {
-    match here.standing.permits(None) {
-        Ok(()) => HttpResponse::Ok().json(json!({ "status": "ready" })),
-        Err(refused) => refusal(&refused),
-    }
+async fn ready(here: web::Data<Here>) -> Result<HttpResponse, Fault> {
+    here.standing.permits(None).map_err(|refused| Fault::of_refusal(&refused))?;
+    Ok(HttpResponse::Ok().json(json!({ "status": "ready" })))
 }
 
-async fn missing() -> HttpResponse {
-    problem(StatusCode::NOT_FOUND, "not-found", "a host answers /v1/complete, /v1/score, /v1/state, /health and /ready")
+async fn missing() -> Result<HttpResponse, Fault> {
+    let detail = "a host answers /v1/complete, /v1/score, /v1/state, /health and /ready";
+    Err(Fault::new(StatusCode::NOT_FOUND, "not-found", detail))
 }
 
 impl Here {
-    fn admit(&self, request: &HttpRequest) -> Result<(), HttpResponse> {
+    /// Looks at who asks before what is asked is read.
+    fn admit(&self, request: &HttpRequest) -> Result<(), Fault> {
         let shown = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         if self.token.is_shown(shown) {
             return Ok(());
         }
         let detail = "show the token of this host: Authorization: Bearer TOKEN";
-        let mut refused = problem(StatusCode::UNAUTHORIZED, "not-admitted", detail);
-        refused.headers_mut().insert(WWW_AUTHENTICATE, actix_web::http::header::HeaderValue::from_static("Bearer"));
-        Err(refused)
+        Err(Fault::new(StatusCode::UNAUTHORIZED, "not-admitted", detail))
+    }
+
+    fn admitted<T: DeserializeOwned>(&self, request: &HttpRequest, body: Body) -> Result<T, Fault> {
+        self.admit(request)?;
+        let larger = || format!("the body cannot be read, or has more than {LARGEST} bytes");
+        let body = body.map_err(|_| Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "unreadable", larger()))?;
+        serde_json::from_slice(&body).map_err(|e| Fault::new(StatusCode::BAD_REQUEST, "unreadable", e.to_string()))
     }
 }
 
-fn answer(answered: Result<impl Serialize>) -> HttpResponse {
+fn answer(answered: Result<impl Serialize>) -> Result<HttpResponse, Fault> {
     let error = match answered {
-        Ok(answered) => return HttpResponse::Ok().json(answered),
+        Ok(answered) => return Ok(HttpResponse::Ok().json(answered)),
         Err(error) => error,
     };
-    if let Some(refused) = error.downcast_ref::<Refused>() {
-        return refusal(refused);
-    }
-    if error.is::<Busy>() {
-        return problem(StatusCode::TOO_MANY_REQUESTS, "busy", &error.to_string());
-    }
-    if error.is::<NotThere>() {
-        return problem(StatusCode::NOT_FOUND, "no-such-source", &error.to_string());
-    }
-    tracing::error!("{error:#}");
-    problem(StatusCode::INTERNAL_SERVER_ERROR, "failed", "it could not be answered; the host's log says why")
+    Err(if let Some(refused) = error.downcast_ref::<Refused>() {
+        Fault::of_refusal(refused)
+    } else if error.is::<Busy>() {
+        Fault::new(StatusCode::TOO_MANY_REQUESTS, "busy", error.to_string())
+    } else if error.is::<NotThere>() {
+        Fault::new(StatusCode::NOT_FOUND, "no-such-source", error.to_string())
+    } else {
+        tracing::error!("{error:#}");
+        let detail = "it could not be answered; the host's log says why";
+        Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "failed", detail)
+    })
 }
 
-fn refusal(refused: &Refused) -> HttpResponse {
-    match refused {
-        Refused::Source(_) => problem(StatusCode::FORBIDDEN, "suppressed", &refused.to_string()),
-        Refused::Stale => problem(StatusCode::SERVICE_UNAVAILABLE, "stale", &refused.to_string()),
+/// Why nothing is answered, as problem details.
+#[derive(Debug)]
+struct Fault {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+}
+
+impl Fault {
+    fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into() }
     }
-}
 
-fn bad(detail: &str) -> HttpResponse {
-    problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
-}
+    fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
+    }
 
-fn unreadable(error: JsonPayloadError, _: &HttpRequest) -> actix_web::Error {
-    let status = match &error {
-        JsonPayloadError::Overflow { .. } | JsonPayloadError::OverflowKnownLength { .. } => {
-            StatusCode::PAYLOAD_TOO_LARGE
+    fn of_refusal(refused: &Refused) -> Self {
+        match refused {
+            Refused::Source(_) => Self::new(StatusCode::FORBIDDEN, "suppressed", refused.to_string()),
+            Refused::Stale => Self::new(StatusCode::SERVICE_UNAVAILABLE, "stale", refused.to_string()),
         }
-        _ => StatusCode::BAD_REQUEST,
-    };
-    let answer = problem(status, "unreadable", &error.to_string());
-    InternalError::from_response(error, answer).into()
+    }
 }
 
-fn problem(status: StatusCode, code: &str, detail: &str) -> HttpResponse {
-    let document = json!({
-        "type": format!("urn:obelus:problem:{code}"),
-        "title": status.canonical_reason(),
-        "status": status.as_u16(),
-        "detail": detail,
-    });
-    HttpResponse::build(status).insert_header((CONTENT_TYPE, "application/problem+json")).body(document.to_string())
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+impl ResponseError for Fault {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let document = json!({
+            "type": format!("urn:obelus:problem:{}", self.code),
+            "title": self.status.canonical_reason(),
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+        });
+        let mut answer = HttpResponse::build(self.status);
+        if self.status == StatusCode::UNAUTHORIZED {
+            answer.insert_header((WWW_AUTHENTICATE, "Bearer"));
+        }
+        answer.insert_header((CONTENT_TYPE, "application/problem+json")).body(document.to_string())
+    }
 }
